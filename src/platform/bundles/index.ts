@@ -1,0 +1,1 @@
+export { openBundle, openBundles, type Bundle } from './open-bundle.ts';
