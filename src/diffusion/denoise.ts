@@ -1,0 +1,61 @@
+import type { Manifest } from '../kernel/manifest.ts';
+import { scale } from './kernels.ts';
+import { torchNormal } from './noise/torch-normal.ts';
+import type { GenerationPlan } from './plan.ts';
+import { schedulerOf } from './schedulers/registry.ts';
+import type { SchedulerState } from './schedulers/scheduler.ts';
+import { at } from './schedulers/scheduler.ts';
+
+/**
+ * One picture on its way from noise to latents. With the index of the next evaluation it is the
+ * whole checkpoint: `structuredClone` it between two calls of `advance`.
+ */
+export interface Picture {
+  readonly seed: bigint;
+  /** [1, C, h, w], changed in place by `advance`. */
+  readonly latents: Float32Array;
+  /** Replaced, and its arrays reused, by `advance`. */
+  state: SchedulerState;
+}
+
+/**
+ * A picture before its first evaluation: torch's noise for `seed` at the schedule's first level.
+ * Noise is drawn per picture and never per batch, so that neighbours cannot change a picture.
+ */
+export function startPicture(plan: GenerationPlan, seed: bigint): Picture {
+  const latents = torchNormal(seed, plan.latentSize);
+  scale(plan.schedule.initSigma, latents, latents);
+  return { seed, latents, state: schedulerOf(plan.scheduler).start(plan.schedule, plan.latentSize) };
+}
+
+/** Writes what the U-Net is given at evaluation `i` into `out`, `plan.latentSize` values. */
+export function modelInput(plan: GenerationPlan, picture: Picture, i: number, out: Float32Array): void {
+  requireSize(plan.latentSize, out);
+  schedulerOf(plan.scheduler).scaleInput(plan.schedule, i, picture.latents, out);
+}
+
+/** The timestep that the U-Net is told at evaluation `i`. */
+export function timestepOf(plan: GenerationPlan, i: number): number {
+  return at(plan.schedule.timesteps, i);
+}
+
+/**
+ * Moves `picture` past evaluation `i` with the U-Net's (guided) answer for it, in place. Throws a `RangeError`,
+ * and changes nothing, when the answer is not `plan.latentSize` values.
+ */
+export function advance(plan: GenerationPlan, picture: Picture, i: number, modelOutput: Float32Array): void {
+  requireSize(plan.latentSize, modelOutput);
+  const { latents, state } = picture;
+  const input = { latents, output: modelOutput };
+  picture.state = schedulerOf(plan.scheduler).step(plan.schedule, i, state, input, latents);
+}
+
+/** Writes what the VAE decoder is given for `picture` into `out`, of the latents' size. */
+export function decoderInput(manifest: Manifest, picture: Picture, out: Float32Array): void {
+  requireSize(picture.latents.length, out);
+  scale(manifest.decoderScales ? 1 : 1 / manifest.scalingFactor, picture.latents, out);
+}
+
+function requireSize(size: number, values: Float32Array): void {
+  if (values.length !== size) throw new RangeError(`Expected ${size} latent values, got ${values.length}.`);
+}

@@ -1,0 +1,46 @@
+import type { Manifest } from '../kernel/manifest.ts';
+import { BundleError } from './bundle-error.ts';
+import { interpolate } from './kernels.ts';
+
+/**
+ * Where classifier-free guidance (Ho and Salimans 2022) happens.
+ *
+ * | form | U-Net rows of a picture | the answer is |
+ * |---|---|---|
+ * | `IN_GRAPH` | 1 of `unet_cfg`, given both conditions and the scale | already guided |
+ * | `OUTSIDE` | 2 of `unet`: all unconditional rows first, then all conditional | for `combineGuidance` |
+ * | `NONE` | 1 of `unet`, or of `unet_cfg` with the positive condition twice and scale 1 | used as it is |
+ */
+export type GuidanceForm = 'IN_GRAPH' | 'OUTSIDE' | 'NONE';
+
+export interface Guidance {
+  readonly form: GuidanceForm;
+  readonly part: 'unet' | 'unet_cfg';
+  /** What to give the graph, or `combineGuidance`; 1 when there is no guidance. */
+  readonly scale: number;
+}
+
+/**
+ * Chooses the form from what the bundle has. A scale of 1 or less means no guidance, as in
+ * diffusers: the formula at 0 would follow the negative prompt alone.
+ * Throws a `BundleError` when the bundle has no U-Net at all.
+ */
+export function chooseGuidance(manifest: Manifest, guidanceScale: number): Guidance {
+  const hasGraph = Object.hasOwn(manifest.parts, 'unet_cfg');
+  const hasPlain = Object.hasOwn(manifest.parts, 'unet');
+  if (!hasGraph && !hasPlain) throw new BundleError(`Bundle ${manifest.name} has neither unet nor unet_cfg.`);
+  if (guidanceScale <= 1) return { form: 'NONE', part: hasPlain ? 'unet' : 'unet_cfg', scale: 1 };
+  return hasGraph
+    ? { form: 'IN_GRAPH', part: 'unet_cfg', scale: guidanceScale }
+    : { form: 'OUTSIDE', part: 'unet', scale: guidanceScale };
+}
+
+/** out = uncond + scale (cond - uncond), of arrays of one length; `out` may be either of them. */
+export function combineGuidance(
+  uncond: Float32Array,
+  cond: Float32Array,
+  scale: number,
+  out: Float32Array,
+): void {
+  interpolate(scale, { uncond, cond }, out);
+}

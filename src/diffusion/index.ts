@@ -1,0 +1,27 @@
+/**
+ * The numerics of Stable Diffusion: what to ask of the engines and what to make of the answers.
+ * Pure and synchronous; no clock, no IO, and no randomness but what a seed gives.
+ */
+export { BundleError } from './bundle-error.ts';
+export type { Picture } from './denoise.ts';
+export { advance, decoderInput, modelInput, startPicture, timestepOf } from './denoise.ts';
+export type { Guidance, GuidanceForm } from './guidance.ts';
+export { combineGuidance } from './guidance.ts';
+export { hasNonFinite } from './kernels.ts';
+export type { SchedulerName, SigmaSchedule } from './names.ts';
+export { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
+export type { NormalSource } from './noise/torch-normal.ts';
+export { openTorchNormal, torchNormal } from './noise/torch-normal.ts';
+export type { EngineCall, GenerationPlan, PlanInput, PlannedPart } from './plan.ts';
+export { compilePlan } from './plan.ts';
+export type { Encoded, Tokenizer, TokenizerFiles } from './prompt/tokenizer.ts';
+export { openTokenizer } from './prompt/tokenizer.ts';
+export type { SchedulerConfig } from './schedulers/config.ts';
+export { parseSchedulerConfig } from './schedulers/config.ts';
+export type { BuiltScheduler } from './schedulers/registry.ts';
+export { BUILT_SCHEDULERS, isBuilt, schedulerOf } from './schedulers/registry.ts';
+export type { SchedulePlan, SchedulerState } from './schedulers/scheduler.ts';
+export type { Settings, SettingsInput } from './settings.ts';
+export { resolveSettings } from './settings.ts';
+export type { Finding, FindingCode } from './validate.ts';
+export { validate } from './validate.ts';

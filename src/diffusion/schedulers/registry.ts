@@ -1,0 +1,29 @@
+import type { SchedulerName } from '../names.ts';
+import { SCHEDULER_NAMES } from '../names.ts';
+import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
+import { eulerDiscrete } from './euler-discrete.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** Every scheduler that is built, by its name in the API. Adding one here is all that makes it available. */
+export const SCHEDULERS = {
+  EULER_DISCRETE: eulerDiscrete,
+  DPM_SOLVER_MULTISTEP: dpmSolverMultistep,
+} as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
+
+export type BuiltScheduler = keyof typeof SCHEDULERS;
+
+/** The schedulers that can run; the others are known names that `validate` refuses. */
+export const BUILT_SCHEDULERS: readonly BuiltScheduler[] = SCHEDULER_NAMES.filter(isBuilt);
+
+/** Narrows a scheduler's name to one that can run. */
+export function isBuilt(name: SchedulerName): name is BuiltScheduler {
+  return Object.hasOwn(SCHEDULERS, name);
+}
+
+/**
+ * The scheduler of that name, with its state's type forgotten: a state goes back only to the
+ * scheduler that made it, which the plan's `scheduler` field ensures.
+ */
+export function schedulerOf(name: BuiltScheduler): Scheduler {
+  return SCHEDULERS[name];
+}

@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { PredictionType } from '../../kernel/manifest.ts';
+import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import { torchNormal } from '../noise/torch-normal.ts';
+import type { SchedulerConfig } from './config.ts';
+import { parseSchedulerConfig, TIMESTEP_SPACINGS } from './config.ts';
+import { toAlphaStd } from './prediction.ts';
+import type { BuiltScheduler } from './registry.ts';
+import { BUILT_SCHEDULERS, schedulerOf } from './registry.ts';
+import type { SchedulePlan, SchedulerState } from './scheduler.ts';
+import { at } from './scheduler.ts';
+
+const SIZE = 32;
+
+const configs: fc.Arbitrary<SchedulerConfig> = fc
+  .record({
+    timestep_spacing: fc.constantFrom(...TIMESTEP_SPACINGS),
+    prediction_type: fc.constantFrom(...PREDICTION_TYPES),
+    steps_offset: fc.constantFrom(0, 1),
+  })
+  .map((record) =>
+    parseSchedulerConfig({
+      ...record,
+      num_train_timesteps: 1000,
+      beta_start: 0.00085,
+      beta_end: 0.012,
+      beta_schedule: 'scaled_linear',
+    }),
+  );
+
+const runs = fc
+  .record({
+    name: fc.constantFrom(...BUILT_SCHEDULERS),
+    config: configs,
+    seed: fc.bigInt({ min: 0n, max: 99n }),
+  })
+  .chain((run) => {
+    const { name, config, seed } = run;
+    const schedules = fc.constantFrom(...schedulerOf(name).sigmaSchedules);
+    return schedules.map((sigmaSchedule) => ({ name, config, seed, sigmaSchedule }));
+  });
+
+const stepCounts = fc.integer({ min: 2, max: 30 });
+
+interface Unfinished {
+  readonly latents: Float32Array;
+  readonly state: SchedulerState;
+}
+
+function start(name: BuiltScheduler, plan: SchedulePlan, seed: bigint): Unfinished {
+  const latents = torchNormal(seed, SIZE).map((value) => value * plan.initSigma);
+  return { latents, state: schedulerOf(name).start(plan, SIZE) };
+}
+
+interface Run extends Unfinished {
+  readonly from: number;
+  readonly to: number;
+  readonly output: (latents: Float32Array, i: number) => Float32Array;
+}
+
+/** Denoises from `from` to `to`, the answer to evaluation i being `output(latents, i)`. */
+function denoise(name: BuiltScheduler, plan: SchedulePlan, run: Run): Unfinished {
+  let { state } = run;
+  for (let i = run.from; i < run.to; i += 1) {
+    const output = run.output(run.latents, i);
+    state = schedulerOf(name).step(plan, i, state, { latents: run.latents, output }, run.latents);
+  }
+  return { latents: run.latents, state };
+}
+
+/** Answers of no meaning, the same for the same evaluation. */
+const noiseAt = (_: Float32Array, i: number) => torchNormal(BigInt(1000 + i), SIZE);
+
+/** What a perfect model answers about latents that are `clean` with noise on them. */
+function answerKnowing(clean: Float32Array, type: PredictionType, scaled: { alpha: number; std: number }) {
+  return (latents: Float32Array) =>
+    latents.map((x, k) => {
+      const target = clean[k] ?? 0;
+      const noise = (x - scaled.alpha * target) / scaled.std;
+      return { epsilon: noise, v_prediction: scaled.alpha * noise - scaled.std * target, sample: target }[
+        type
+      ];
+    });
+}
+
+describe('every scheduler', () => {
+  it('has noise levels that fall to 0, for every number of steps that it accepts', () => {
+    const share = fc.oneof(fc.constantFrom(0, 1), fc.double({ min: 0, max: 1, noNaN: true }));
+    fc.assert(
+      fc.property(runs, share, ({ name, config, sigmaSchedule }, of) => {
+        const request = { config, sigmaSchedule };
+        const steps = 1 + Math.round(of * (schedulerOf(name).stepsMax(request) - 1));
+        const { sigmas, timesteps, evaluations } = schedulerOf(name).plan(steps, request);
+        expect(timesteps).toHaveLength(evaluations);
+        expect(sigmas).toHaveLength(evaluations + 1);
+        expect(sigmas.at(-1)).toBe(0);
+        expect(sigmas.every((sigma, i) => i === 0 || sigma < at(sigmas, i - 1))).toBe(true);
+        expect(timesteps.every((timestep) => timestep >= 0 && timestep < config.trainTimesteps)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('takes up a checkpoint where it was left: the latents are those of an undisturbed run', () => {
+    fc.assert(
+      fc.property(runs, stepCounts, fc.nat(), ({ name, seed, ...request }, steps, cut) => {
+        const plan = schedulerOf(name).plan(steps, request);
+        const whole = denoise(name, plan, {
+          ...start(name, plan, seed),
+          from: 0,
+          to: steps,
+          output: noiseAt,
+        });
+
+        const half = cut % (steps + 1);
+        const first = denoise(name, plan, { ...start(name, plan, seed), from: 0, to: half, output: noiseAt });
+        const checkpoint = structuredClone(first);
+        const second = denoise(name, structuredClone(plan), {
+          ...checkpoint,
+          from: half,
+          to: steps,
+          output: noiseAt,
+        });
+        expect(second.latents).toEqual(whole.latents);
+      }),
+    );
+  });
+
+  it('does not let pictures that share a plan touch each other', () => {
+    fc.assert(
+      fc.property(runs, stepCounts, ({ name, seed, ...request }, steps) => {
+        const plan = schedulerOf(name).plan(steps, request);
+        const alone = denoise(name, plan, {
+          ...start(name, plan, seed),
+          from: 0,
+          to: steps,
+          output: noiseAt,
+        });
+
+        let mine = start(name, plan, seed);
+        let neighbour = start(name, plan, seed + 1n);
+        for (let i = 0; i < steps; i += 1) {
+          neighbour = denoise(name, plan, { ...neighbour, from: i, to: i + 1, output: (latents) => latents });
+          mine = denoise(name, plan, { ...mine, from: i, to: i + 1, output: noiseAt });
+        }
+        expect(mine.latents).toEqual(alone.latents);
+      }),
+    );
+  });
+
+  it('ends at the clean latents when the model knows them, whatever it is asked to predict', () => {
+    fc.assert(
+      fc.property(runs, stepCounts, ({ name, seed, ...request }, steps) => {
+        const plan = schedulerOf(name).plan(steps, request);
+        const clean = torchNormal(seed + 500n, SIZE);
+        const isVariancePreserving = plan.initSigma === 1;
+        const { latents } = denoise(name, plan, {
+          ...start(name, plan, seed),
+          from: 0,
+          to: steps,
+          output: (x, i) => {
+            const levels = toAlphaStd(at(plan.sigmas, i));
+            const toPreserving = isVariancePreserving ? 1 : levels.alpha;
+            return answerKnowing(clean, plan.predictionType, levels)(x.map((value) => value * toPreserving));
+          },
+        });
+        for (const [k, value] of latents.entries()) expect(value).toBeCloseTo(clean[k] ?? 0, 3);
+      }),
+    );
+  });
+
+  it('noises clean latents to the level that the evaluation expects, and scales that to variance 1', () => {
+    fc.assert(
+      fc.property(runs, stepCounts, ({ name, seed, ...request }, steps) => {
+        const plan = schedulerOf(name).plan(steps, request);
+        const clean = torchNormal(seed, SIZE);
+        const noise = torchNormal(seed + 1n, SIZE);
+        const noisy = new Float32Array(SIZE);
+        schedulerOf(name).addNoise(plan, 0, clean, noise, noisy);
+        schedulerOf(name).scaleInput(plan, 0, noisy, noisy);
+        const { alpha, std } = toAlphaStd(at(plan.sigmas, 0));
+        for (const [k, value] of noisy.entries()) {
+          expect(value).toBeCloseTo(alpha * (clean[k] ?? 0) + std * (noise[k] ?? 0), 5);
+        }
+      }),
+    );
+  });
+
+  it('refuses an evaluation outside its plan', () => {
+    for (const name of BUILT_SCHEDULERS) {
+      const [config] = fc.sample(configs, 1);
+      if (!config) continue;
+      const plan = schedulerOf(name).plan(4, { config, sigmaSchedule: 'DEFAULT' });
+      const { latents, state } = start(name, plan, 0n);
+      const run = () => schedulerOf(name).step(plan, 4, state, { latents, output: latents }, latents);
+      expect(run).toThrow(RangeError);
+    }
+  });
+});

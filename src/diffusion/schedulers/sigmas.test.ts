@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseSchedulerConfig } from './config.ts';
+import {
+  logTable,
+  roundHalfEven,
+  sigmaAt,
+  timestepOfSigma,
+  trailingTimesteps,
+  trainingSigmas,
+} from './sigmas.ts';
+
+const table = trainingSigmas(
+  parseSchedulerConfig({
+    num_train_timesteps: 1000,
+    beta_start: 0.00085,
+    beta_end: 0.012,
+    beta_schedule: 'scaled_linear',
+    prediction_type: 'epsilon',
+  }),
+);
+
+describe('noise levels', () => {
+  it('span the range that Stable Diffusion is trained on', () => {
+    expect(table).toHaveLength(1000);
+    expect(table[0]).toBeCloseTo(0.0291675, 7);
+    expect(table[999]).toBeCloseTo(14.614647, 5);
+  });
+
+  it('round halves to the even neighbour', () => {
+    expect([0.5, 1.5, 2.5, 166.5, -0.5, 3.2].map(roundHalfEven).map((value) => value + 0)).toEqual([
+      0, 2, 2, 166, 0, 3,
+    ]);
+  });
+
+  it('lead back to the timestep they came from', () => {
+    const logs = logTable(table);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 999 }), (timestep) => {
+        expect(timestepOfSigma(sigmaAt(table, timestep), logs)).toBeCloseTo(timestep, 3);
+      }),
+    );
+  });
+
+  it('are asked at distinct whole timesteps, as many as there are steps, under trailing spacing', () => {
+    for (let steps = 1; steps <= 1000; steps += 1) {
+      const timesteps = trailingTimesteps(steps, 1000);
+      expect(timesteps).toHaveLength(steps);
+      expect(new Set(timesteps).size).toBe(steps);
+      expect(timesteps.every((timestep) => Number.isInteger(timestep) && timestep >= 0)).toBe(true);
+    }
+  });
+});

@@ -1,0 +1,198 @@
+import type { Manifest } from '../kernel/manifest.ts';
+import { SIGMA_SCHEDULES } from './names.ts';
+import type { SchedulerConfig } from './schedulers/config.ts';
+import { BUILT_SCHEDULERS, isBuilt, schedulerOf } from './schedulers/registry.ts';
+import type { Settings } from './settings.ts';
+
+/** Far above CLIP's 77 tokens in any language, far below what would cost the tokenizer time. */
+const PROMPT_BYTES_MAX = 8 * 1024;
+/** The largest batch that the engines are built for, so that a job's pictures can run side by side. */
+const IMAGE_COUNT_MAX = 8;
+/** Attention's work grows with the square of this, whatever the model's native size; a larger picture wants tiles. */
+const PIXELS_MAX = 4 * 1024 * 1024;
+/** Models are trained on this many timesteps; more steps would only repeat them. */
+const STEPS_MAX = 1000;
+/** A picture's side may be this many times the size that the model was trained at. */
+const NATIVE_SIZES_MAX = 8;
+/** Pictures saturate long before; the bound keeps nonsense away from the engines. */
+const GUIDANCE_MAX = 100;
+
+const SEED_MAX = 2n ** 64n - 1n;
+
+export type FindingCode =
+  | 'PROMPT_EMPTY'
+  | 'PROMPT_TOO_LONG'
+  | 'SIZE_INVALID'
+  | 'SIZE_TOO_LARGE'
+  | 'STEPS_OUT_OF_RANGE'
+  | 'GUIDANCE_OUT_OF_RANGE'
+  | 'IMAGE_COUNT_OUT_OF_RANGE'
+  | 'SEED_OUT_OF_RANGE'
+  | 'SCHEDULER_NOT_BUILT'
+  | 'SIGMA_SCHEDULE_UNSUPPORTED'
+  | 'NEGATIVE_PROMPT_UNUSED';
+
+/** One thing that is wrong with a job's settings. An ERROR cannot run; a WARNING runs, perhaps not as meant. */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: 'ERROR' | 'WARNING';
+  /** Path of the API input's field. */
+  readonly field: readonly string[];
+  /** What is wrong, without the prompt's text. */
+  readonly message: string;
+  /** The nearest thing that would do, as an instruction. */
+  readonly fix: string;
+}
+
+interface Subject {
+  readonly manifest: Manifest;
+  readonly schedulerConfig: SchedulerConfig;
+  readonly settings: Settings;
+}
+
+type Rule = (subject: Subject) => readonly Finding[];
+
+const RULES: readonly Rule[] = [
+  checkPrompt,
+  checkNegativePrompt,
+  checkSides,
+  checkPixels,
+  checkSteps,
+  checkGuidance,
+  checkScheduler,
+  checkSeed,
+  checkImageCount,
+];
+
+/** Everything that is wrong with `settings` for this bundle, in the order of the input's fields; empty when they can run. */
+export function validate(
+  manifest: Manifest,
+  schedulerConfig: SchedulerConfig,
+  settings: Settings,
+): readonly Finding[] {
+  const subject = { manifest, schedulerConfig, settings };
+  return RULES.flatMap((rule) => rule(subject));
+}
+
+type Problem = Pick<Finding, 'message' | 'fix'>;
+
+function error(code: FindingCode, field: keyof Settings, problem: Problem): Finding {
+  return { code, severity: 'ERROR', field: [field], ...problem };
+}
+
+function checkPrompt({ settings: { prompt } }: Subject): readonly Finding[] {
+  if (prompt.trim() === '') {
+    return [error('PROMPT_EMPTY', 'prompt', { message: 'The prompt is empty.', fix: 'Say what to draw.' })];
+  }
+  return checkLength('prompt', prompt);
+}
+
+function checkNegativePrompt({ settings: { negativePrompt, guidanceScale } }: Subject): readonly Finding[] {
+  const unused: Finding = {
+    code: 'NEGATIVE_PROMPT_UNUSED',
+    severity: 'WARNING',
+    field: ['negativePrompt'],
+    message: 'A guidance scale of 1 or less switches guidance off, and the negative prompt with it.',
+    fix: 'Raise guidanceScale above 1, or leave the negative prompt out.',
+  };
+  const isUnused = negativePrompt.trim() !== '' && guidanceScale <= 1;
+  return [...checkLength('negativePrompt', negativePrompt), ...(isUnused ? [unused] : [])];
+}
+
+function checkLength(field: 'prompt' | 'negativePrompt', text: string): readonly Finding[] {
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes <= PROMPT_BYTES_MAX) return [];
+  const message = `The text is ${bytes} bytes long; at most ${PROMPT_BYTES_MAX} are accepted.`;
+  return [error('PROMPT_TOO_LONG', field, { message, fix: `Shorten it to ${PROMPT_BYTES_MAX} bytes.` })];
+}
+
+function checkSides({ manifest, settings }: Subject): readonly Finding[] {
+  const multiple = sizeStep(manifest);
+  const sideMax = largestSide(manifest);
+  return (['width', 'height'] as const).flatMap((field) => {
+    const side = settings[field];
+    const nearest = Math.min(Math.max(Math.round(side / multiple) || 1, 1) * multiple, sideMax);
+    const fix = `Use ${nearest}.`;
+    if (!Number.isInteger(side) || side <= 0 || side % multiple !== 0) {
+      const message = `The ${field} must be a positive multiple of ${multiple} pixels, not ${side}.`;
+      return [error('SIZE_INVALID', field, { message, fix })];
+    }
+    const message = `The ${field} may be at most ${sideMax} pixels for ${manifest.name}, not ${side}.`;
+    return side > sideMax ? [error('SIZE_TOO_LARGE', field, { message, fix })] : [];
+  });
+}
+
+/** Only where each side is allowed by itself, so that one mistake gives one finding. */
+function checkPixels(subject: Subject): readonly Finding[] {
+  const { width, height } = subject.settings;
+  if (width * height <= PIXELS_MAX || checkSides(subject).length > 0) return [];
+  const multiple = sizeStep(subject.manifest);
+  const heightMax = Math.floor(PIXELS_MAX / width / multiple) * multiple;
+  const message = `${width}x${height} is more than the ${PIXELS_MAX} pixels that a picture may have.`;
+  return [
+    error('SIZE_TOO_LARGE', 'height', {
+      message,
+      fix: `Use a height of at most ${heightMax}, or a smaller width.`,
+    }),
+  ];
+}
+
+/** A side must also be whole latent cells, whatever the manifest asks for beside that. */
+function sizeStep({ sizeMultiple, latentFactor }: Manifest): number {
+  return sizeMultiple % latentFactor === 0 ? sizeMultiple : sizeMultiple * latentFactor;
+}
+
+function largestSide(manifest: Manifest): number {
+  const multiple = sizeStep(manifest);
+  return Math.floor((manifest.nativeSize * NATIVE_SIZES_MAX) / multiple) * multiple;
+}
+
+function checkScheduler({ settings: { scheduler, sigmaSchedule } }: Subject): readonly Finding[] {
+  if (!isBuilt(scheduler)) {
+    const fix = `Use one of ${BUILT_SCHEDULERS.join(', ')}.`;
+    return [
+      error('SCHEDULER_NOT_BUILT', 'scheduler', { message: `${scheduler} is not available yet.`, fix }),
+    ];
+  }
+  const accepted = schedulerOf(scheduler).sigmaSchedules;
+  if (accepted.includes(sigmaSchedule)) return [];
+  const message = `${scheduler} cannot follow the sigma schedule ${sigmaSchedule}.`;
+  const fix = `Use one of ${SIGMA_SCHEDULES.filter((each) => accepted.includes(each)).join(', ')}.`;
+  return [error('SIGMA_SCHEDULE_UNSUPPORTED', 'sigmaSchedule', { message, fix })];
+}
+
+function checkSteps({ schedulerConfig, settings }: Subject): readonly Finding[] {
+  const { scheduler, sigmaSchedule, steps } = settings;
+  const max = isBuilt(scheduler)
+    ? Math.min(STEPS_MAX, schedulerOf(scheduler).stepsMax({ config: schedulerConfig, sigmaSchedule }))
+    : STEPS_MAX;
+  return checkWhole('STEPS_OUT_OF_RANGE', 'steps', { value: steps, max });
+}
+
+function checkImageCount({ settings: { imageCount } }: Subject): readonly Finding[] {
+  return checkWhole('IMAGE_COUNT_OUT_OF_RANGE', 'imageCount', { value: imageCount, max: IMAGE_COUNT_MAX });
+}
+
+function checkWhole(
+  code: FindingCode,
+  field: 'steps' | 'imageCount',
+  { value, max }: { readonly value: number; readonly max: number },
+): readonly Finding[] {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return [];
+  const nearest = Math.min(Math.max(Math.round(value) || 1, 1), max);
+  const message = `${field} must be a whole number from 1 to ${max}, not ${value}.`;
+  return [error(code, field, { message, fix: `Use ${nearest}.` })];
+}
+
+function checkGuidance({ settings: { guidanceScale } }: Subject): readonly Finding[] {
+  if (guidanceScale >= 0 && guidanceScale <= GUIDANCE_MAX) return [];
+  const message = `guidanceScale must be a number from 0 to ${GUIDANCE_MAX}, not ${guidanceScale}.`;
+  const fix = `Use ${guidanceScale > GUIDANCE_MAX ? GUIDANCE_MAX : 0}.`;
+  return [error('GUIDANCE_OUT_OF_RANGE', 'guidanceScale', { message, fix })];
+}
+
+function checkSeed({ settings: { seed } }: Subject): readonly Finding[] {
+  if (seed >= 0n && seed <= SEED_MAX) return [];
+  const message = `seed must be a whole number from 0 to ${SEED_MAX}, not ${seed}.`;
+  return [error('SEED_OUT_OF_RANGE', 'seed', { message, fix: `Use ${seed < 0n ? 0n : SEED_MAX}.` })];
+}

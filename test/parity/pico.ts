@@ -1,0 +1,146 @@
+import { resolve } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { GenerationPlan, Picture, Settings } from '../../src/diffusion/index.ts';
+import {
+  advance,
+  combineGuidance,
+  compilePlan,
+  decoderInput,
+  modelInput,
+  startPicture,
+  timestepOf,
+} from '../../src/diffusion/index.ts';
+import { BUNDLE, readManifest, readSchedulerConfig, readTokenizer } from './recorded.ts';
+
+export interface Drawn {
+  readonly latents: Float32Array;
+  /** RGB rows. */
+  readonly pixels: Uint8Array;
+}
+
+interface Conditions {
+  readonly uncond: Float32Array;
+  readonly cond: Float32Array;
+}
+
+type Graphs = ReadonlyMap<string, InferenceSession>;
+
+const manifest = readManifest();
+const schedulerConfig = readSchedulerConfig();
+const tokenizer = readTokenizer();
+
+export interface Painter extends AsyncDisposable {
+  readonly manifest: typeof manifest;
+  /** Runs a job's first picture; `isGraphless` takes `unet_cfg` from the bundle. */
+  draw(settings: Settings, options?: { readonly isGraphless?: boolean }): Promise<Drawn>;
+}
+
+/** The bundle's graphs, each in a session of one thread, driven by nothing but the diffusion core. */
+export async function openPainter(): Promise<Painter> {
+  const graphs = new Map<string, InferenceSession>();
+  for (const part of ['text_encoder', 'unet', 'unet_cfg', 'vae_decoder']) {
+    const file = resolve(BUNDLE, manifest.parts[part]?.file ?? part);
+    graphs.set(part, await InferenceSession.create(file, { intraOpNumThreads: 1 }));
+  }
+  return {
+    manifest,
+    draw: (settings, { isGraphless = false } = {}) => {
+      const { unet_cfg: _, ...withoutGraph } = manifest.parts;
+      const parts = isGraphless ? withoutGraph : manifest.parts;
+      return drawFirst(
+        graphs,
+        compilePlan({ manifest: { ...manifest, parts }, schedulerConfig, settings }),
+        settings,
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      for (const graph of graphs.values()) await graph.release();
+    },
+  };
+}
+
+async function drawFirst(graphs: Graphs, plan: GenerationPlan, settings: Settings): Promise<Drawn> {
+  const conditions = await encodePrompts(graphs, plan, settings);
+  const picture = startPicture(plan, settings.seed);
+  for (let i = 0; i < plan.totalSteps; i += 1) {
+    advance(plan, picture, i, await evaluate(graphs, plan, { picture, i, conditions }));
+  }
+  return { latents: picture.latents, pixels: await decode(graphs, plan, picture) };
+}
+
+async function encodePrompts(graphs: Graphs, plan: GenerationPlan, settings: Settings): Promise<Conditions> {
+  const [call] = plan.calls;
+  const texts = [settings.negativePrompt, settings.prompt].slice(-(call?.rows ?? 0));
+  const ids = texts.flatMap((text) => [...tokenizer.encode(text).ids]);
+  const inputs = { input_ids: new Tensor('int32', Int32Array.from(ids), [texts.length, manifest.tokensMax]) };
+  const hidden = await run(graphs, { part: 'text_encoder', inputs, output: 'hidden_states' });
+  const width = manifest.tokensMax * manifest.hiddenSize;
+  const floats = floatsOf(hidden);
+  return { uncond: floats.subarray(0, width), cond: floats.subarray(-width) };
+}
+
+interface Evaluation {
+  readonly picture: Picture;
+  readonly i: number;
+  readonly conditions: Conditions;
+}
+
+async function evaluate(graphs: Graphs, plan: GenerationPlan, { picture, i, conditions }: Evaluation) {
+  const { form, part, scale } = plan.guidance;
+  const sample = new Float32Array(plan.latentSize);
+  modelInput(plan, picture, i, sample);
+  const { uncond, cond } = conditions;
+  const rows = form === 'OUTSIDE' ? [uncond, cond] : [cond];
+  const inputs = {
+    sample: tensor(
+      rows.map(() => sample),
+      plan.latentShape,
+    ),
+    timestep: tensor(
+      rows.map(() => Float32Array.of(timestepOf(plan, i))),
+      [1],
+    ),
+    encoder_hidden_states: tensor(rows, [manifest.tokensMax, manifest.hiddenSize]),
+  };
+  const guided = {
+    ...inputs,
+    uncond_hidden_states: tensor([uncond], [manifest.tokensMax, manifest.hiddenSize]),
+    guidance: tensor([Float32Array.of(scale)], [1]),
+  };
+  const output = 'noise_pred';
+  const answer = floatsOf(await run(graphs, { part, inputs: part === 'unet_cfg' ? guided : inputs, output }));
+  if (form !== 'OUTSIDE') return answer;
+  combineGuidance(answer.subarray(0, plan.latentSize), answer.subarray(plan.latentSize), scale, sample);
+  return sample;
+}
+
+async function decode(graphs: Graphs, plan: GenerationPlan, picture: Picture): Promise<Uint8Array> {
+  const latents = new Float32Array(plan.latentSize);
+  decoderInput(manifest, picture, latents);
+  const inputs = { latents: tensor([latents], plan.latentShape) };
+  const images = await run(graphs, { part: 'vae_decoder', inputs, output: 'images' });
+  if (!(images.data instanceof Uint8Array)) throw new Error('The decoder must answer bytes.');
+  return images.data;
+}
+
+interface Run {
+  readonly part: string;
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly output: string;
+}
+
+async function run(graphs: Graphs, { part, inputs, output }: Run): Promise<Tensor> {
+  const answers = await graphs.get(part)?.run(inputs, [output]);
+  const answer = answers?.[output];
+  if (!answer) throw new Error(`${part} gave no ${output}.`);
+  return answer;
+}
+
+function tensor(rows: readonly Float32Array[], shape: readonly number[]): Tensor {
+  return new Tensor('float32', Float32Array.from(rows.flatMap((row) => [...row])), [rows.length, ...shape]);
+}
+
+function floatsOf(answer: Tensor): Float32Array {
+  if (!(answer.data instanceof Float32Array)) throw new Error('The graph must answer float32.');
+  return answer.data;
+}

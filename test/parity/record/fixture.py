@@ -1,0 +1,27 @@
+"""Where the recorders read the bundle and write what they record."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+
+PARITY = Path(__file__).resolve().parents[1]
+FIXTURES = PARITY / "fixtures"
+BUNDLE = PARITY.parents[1] / "deploy" / "models" / "pico"
+
+
+def read_bundle_json(path: str) -> dict:
+    return json.loads((BUNDLE / path).read_text())
+
+
+def write_json_lines(name: str, rows: list[dict]) -> None:
+    """One case a line, so that a diff shows which cases changed."""
+    lines = ",\n".join(json.dumps(row, ensure_ascii=True, separators=(",", ":")) for row in rows)
+    (FIXTURES / name).write_text(f"[\n{lines}\n]\n")
+
+
+def write_floats(name: str, arrays: list[np.ndarray]) -> None:
+    """All arrays end to end as little-endian float32, gzipped with no time stamp so that a rerun gives the same bytes."""
+    flat = np.concatenate([np.asarray(array, dtype="<f4").ravel() for array in arrays])
+    (FIXTURES / name).write_bytes(gzip.compress(flat.tobytes(), compresslevel=9, mtime=0))

@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import type { BuiltScheduler, SchedulePlan, SigmaSchedule } from '../../src/diffusion/index.ts';
+import { BUILT_SCHEDULERS } from '../../src/diffusion/index.ts';
+import { schedulerOf } from '../../src/diffusion/schedulers/registry.ts';
+import { maxAbs, maxError, readCases, readFloats, readSchedulerConfig } from './recorded.ts';
+
+interface TimetableCase {
+  readonly scheduler: BuiltScheduler;
+  readonly sigmaSchedule: SigmaSchedule;
+  readonly timestepSpacing: string;
+  readonly steps: number;
+  readonly initSigma: number;
+  readonly timesteps: readonly number[];
+  readonly sigmas: readonly number[];
+}
+
+interface TrajectoryCase extends TimetableCase {
+  readonly predictionType: string;
+  readonly offset: number;
+}
+
+const timetables = readCases<TimetableCase>('timetables.json');
+const trajectories = readCases<TrajectoryCase>('trajectories.json');
+const recorded = readFloats('trajectories.f32.gz');
+
+const SIZE = 4 * 8 * 8;
+// One unit in the last place of a float32 near 1: torch's own square root and power differ by that much.
+const ULP = 2 ** -23;
+// A Karras timestep is found through float32 logarithms, whose last digit is worth this much of a timestep.
+const FRACTION_TOLERANCE = 2e-4;
+const STEP_TOLERANCE = 1e-4;
+
+const NAME = '$scheduler $sigmaSchedule $timestepSpacing, $steps steps';
+
+function planOf(each: TimetableCase, predictionType = 'epsilon') {
+  const config = readSchedulerConfig({
+    timestep_spacing: each.timestepSpacing,
+    prediction_type: predictionType,
+  });
+  const scheduler = schedulerOf(each.scheduler);
+  return { scheduler, plan: scheduler.plan(each.steps, { config, sigmaSchedule: each.sigmaSchedule }) };
+}
+
+/** How far a plan's tables are from the recorded ones: timesteps absolutely, noise levels relatively. */
+function tableErrors(plan: SchedulePlan, each: TimetableCase) {
+  const relative = plan.sigmas.slice(0, -1).map((sigma, i) => sigma / (each.sigmas[i] ?? 0));
+  const ones = relative.map(() => 1);
+  return {
+    timesteps: maxError(plan.timesteps, each.timesteps.slice(0, each.steps)),
+    sigmas: maxError([...relative, plan.initSigma / each.initSigma], [...ones, 1]),
+  };
+}
+
+/** Whole timesteps must be equal. */
+function timestepTolerance({ timesteps }: TimetableCase): number {
+  return timesteps.every(Number.isInteger) ? 0 : FRACTION_TOLERANCE;
+}
+
+describe('timetables', () => {
+  it.each(timetables)(`are those of diffusers: ${NAME}`, (each) => {
+    const { plan } = planOf(each);
+    const errors = tableErrors(plan, each);
+
+    expect(errors.timesteps).toBeLessThanOrEqual(timestepTolerance(each));
+    expect(errors.sigmas).toBeLessThanOrEqual(ULP);
+    expect(plan.evaluations).toBe(each.steps);
+    expect(plan.sigmas).toHaveLength(each.steps + 1);
+    expect(plan.sigmas.at(-1)).toBe(0);
+  });
+
+  it('leave out the evaluation at timestep -1 that diffusers has for some counts under trailing', () => {
+    const phantoms = timetables.filter((each) => each.timesteps.at(-1) === -1);
+
+    expect(phantoms.map(({ scheduler, steps }) => [scheduler, steps])).toEqual([
+      ['EULER_DISCRETE', 61],
+      ['DPM_SOLVER_MULTISTEP', 61],
+    ]);
+    for (const each of phantoms) expect(each.timesteps).toHaveLength(planOf(each).plan.evaluations + 1);
+  });
+});
+
+describe('trajectories', () => {
+  it('are recorded for every scheduler that is built', () => {
+    expect(new Set(trajectories.map(({ scheduler }) => scheduler))).toEqual(new Set(BUILT_SCHEDULERS));
+  });
+
+  it.each(trajectories)(`follow diffusers at every step: ${NAME}, $predictionType`, (each) => {
+    const { scheduler, plan } = planOf(each, each.predictionType);
+    expect(tableErrors(plan, each).sigmas).toBeLessThanOrEqual(ULP);
+    const frame = (start: number) => recorded.subarray(start, start + SIZE);
+
+    const latents = frame(0).map((value) => value * plan.initSigma);
+    const input = new Float32Array(SIZE);
+    scheduler.scaleInput(plan, 0, latents, input);
+    expect(maxError(input, frame(each.offset))).toBeLessThanOrEqual(1e-6 * maxAbs(input));
+
+    let state = scheduler.start(plan, SIZE);
+    for (let i = 0; i < plan.evaluations; i += 1) {
+      const output = frame(SIZE * (1 + i));
+      state = scheduler.step(plan, i, state, { latents, output }, latents);
+      const expected = frame(each.offset + SIZE * (1 + i));
+      expect(maxError(latents, expected)).toBeLessThanOrEqual(STEP_TOLERANCE * maxAbs(expected));
+    }
+  });
+});
