@@ -1,0 +1,44 @@
+import type { EngineErrorCode, EngineFault } from '../../dispatcher/engines.ts';
+import { EngineError } from '../../dispatcher/engines.ts';
+import type { KserveReason } from '../../platform/kserve/index.ts';
+import { KserveError, status } from '../../platform/kserve/index.ts';
+
+type Verdict = readonly [EngineErrorCode, EngineFault];
+
+const BY_REASON: Readonly<Record<KserveReason, Verdict>> = {
+  OVERLOADED: ['OVERLOADED', 'node'],
+  NOT_LOADED: ['NOT_LOADED', 'node'],
+  MISCONFIGURED: ['REFUSED', 'node'],
+  // As large on every other node.
+  TOO_LARGE: ['REFUSED', 'request'],
+  // Another node may have more memory, or memory that is not fragmented.
+  OUT_OF_MEMORY: ['FAILED', 'node'],
+  WORKER_DIED: ['FAILED', 'node'],
+  BROKEN_ANSWER: ['BAD_ANSWER', 'node'],
+};
+
+const BY_STATUS: Readonly<Partial<Record<status, Verdict>>> = {
+  [status.CANCELLED]: ['CANCELLED', 'node'],
+  [status.INVALID_ARGUMENT]: ['REFUSED', 'request'],
+  [status.OUT_OF_RANGE]: ['REFUSED', 'request'],
+  [status.DEADLINE_EXCEEDED]: ['TIMED_OUT', 'node'],
+  [status.UNAVAILABLE]: ['UNREACHABLE', 'node'],
+  [status.RESOURCE_EXHAUSTED]: ['OVERLOADED', 'node'],
+  [status.UNAUTHENTICATED]: ['REFUSED', 'node'],
+  [status.PERMISSION_DENIED]: ['REFUSED', 'node'],
+  [status.UNIMPLEMENTED]: ['REFUSED', 'node'],
+  // The model raised on these inputs: on another node it raises again, and costs that node too.
+  [status.INTERNAL]: ['FAILED', 'request'],
+};
+
+/** Says of a failed call whose fault it is; what is not a `KserveError` comes back as it is. */
+export function toEngineError(error: unknown, what: string): unknown {
+  if (!(error instanceof KserveError)) return error;
+  const [code, fault] = verdictOn(error);
+  return new EngineError(code, `${what} failed: ${error.message}`, { fault, cause: error });
+}
+
+function verdictOn({ reason, status: code }: KserveError): Verdict {
+  // A status outside the table is not one that an inference server sends on purpose.
+  return (reason && BY_REASON[reason]) ?? BY_STATUS[code] ?? ['FAILED', 'node'];
+}

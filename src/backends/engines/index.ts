@@ -1,0 +1,2 @@
+export { describeNode, type NodeDescription, type NodeModel } from './describe-node.ts';
+export { createEngines } from './create-engines.ts';

@@ -1,0 +1,2 @@
+export type { NodeLogger } from './log.ts';
+export { startNode, type NodeOptions, type RunningNode } from './start-node.ts';

@@ -1,0 +1,126 @@
+import type { TensorSpec, TensorType } from '../kernel/manifest.ts';
+import type { Bundle } from '../platform/bundles/index.ts';
+import type {
+  Datatype,
+  ModelConfig,
+  ModelMetadata,
+  ModelRef,
+  ModelTensor,
+} from '../platform/kserve/index.ts';
+import { KserveError, status } from '../platform/kserve/index.ts';
+import type { Graph } from './worker-messages.ts';
+
+export interface ServedTensor {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** With the batch dimension, which is -1. */
+  readonly shape: readonly number[];
+}
+
+/** One part of a bundle as clients see it. */
+export interface ServedModel {
+  /** `<variant>.<part>`. */
+  readonly name: string;
+  /** Absolute path of its graph. Models with the same path share a session. */
+  readonly file: string;
+  readonly maxBatch: number;
+  readonly inputs: readonly ServedTensor[];
+  readonly outputs: readonly ServedTensor[];
+}
+
+export type ServedModels = ReadonlyMap<string, ServedModel>;
+
+/** The one version of every model: a bundle on disk has no other. */
+export const MODEL_VERSION = '1';
+
+const PLATFORM = 'onnxruntime_onnx';
+
+const DATATYPE_OF: Readonly<Record<TensorType, Datatype>> = {
+  float: 'FP32',
+  float16: 'FP16',
+  int32: 'INT32',
+  int64: 'INT64',
+  uint8: 'UINT8',
+  bool: 'BOOL',
+};
+
+export function modelsOf(bundles: readonly Bundle[]): ServedModels {
+  const models = bundles.flatMap((bundle) =>
+    Object.entries(bundle.manifest.parts).map(([part, spec]) => ({
+      name: `${bundle.manifest.name}.${part}`,
+      file: bundle.partPath(part),
+      maxBatch: spec.maxBatch,
+      inputs: spec.inputs.map(toServed),
+      outputs: spec.outputs.map(toServed),
+    })),
+  );
+  return new Map(models.map((model) => [model.name, model]));
+}
+
+/** Each graph once, however many models are served from it. */
+export function graphsOf(models: ServedModels): readonly Graph[] {
+  const graphs = [...models.values()].map(({ file, inputs, outputs }) => ({
+    file,
+    inputs: inputs.map(({ name }) => name),
+    outputs: outputs.map(({ name }) => name),
+  }));
+  return [...new Map(graphs.map((graph) => [graph.file, graph])).values()];
+}
+
+/**
+ * The model, in Triton's words otherwise: a `KserveError` NOT_FOUND, or INVALID_ARGUMENT for a
+ * version that is not a number. An empty version means the newest.
+ */
+export function findModel(models: ServedModels, { name, version = '' }: ModelRef): ServedModel {
+  const isVersionServed = isServedVersion(version);
+  const model = models.get(name);
+  if (!model) throw unknownModel(`'${name}'`);
+  if (!isVersionServed) throw unknownModel(`'${name}' version ${version}`);
+  return model;
+}
+
+/** Whether the model can be called. Throws a `KserveError` only for a version that is not a number. */
+export function isServed(models: ServedModels, { name, version = '' }: ModelRef): boolean {
+  return isServedVersion(version) && models.has(name);
+}
+
+function isServedVersion(version: string): boolean {
+  if (version !== '' && !/^\d+$/.test(version))
+    throw new KserveError(
+      status.INVALID_ARGUMENT,
+      `failed to get model version from specified version string '${version}' (details: stol), version should be an integral value > 0`,
+    );
+  return version === '' || Number(version) === Number(MODEL_VERSION);
+}
+
+function unknownModel(what: string): KserveError {
+  return new KserveError(status.NOT_FOUND, `Request for unknown model: ${what} is not found`);
+}
+
+export function metadataOf(model: ServedModel): ModelMetadata {
+  const { name, inputs, outputs } = model;
+  return { name, versions: [MODEL_VERSION], platform: PLATFORM, inputs, outputs };
+}
+
+/** `instances` is how many calls run at the same time. */
+export function configOf(model: ServedModel, instances: number): ModelConfig {
+  return {
+    name: model.name,
+    platform: PLATFORM,
+    backend: 'onnxruntime',
+    version_policy: { latest: { num_versions: 1 } },
+    max_batch_size: model.maxBatch,
+    input: model.inputs.map(toConfig),
+    output: model.outputs.map(toConfig),
+    instance_group: [{ name: model.name, kind: 'KIND_CPU', count: instances, gpus: [] }],
+    default_model_filename: 'model.onnx',
+  };
+}
+
+function toServed({ name, type, shape }: TensorSpec): ServedTensor {
+  return { name, datatype: DATATYPE_OF[type], shape };
+}
+
+function toConfig({ name, datatype, shape }: ServedTensor): ModelTensor {
+  return { name, data_type: `TYPE_${datatype}`, dims: shape.slice(1) };
+}

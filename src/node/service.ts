@@ -1,0 +1,105 @@
+import type { handleUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { messageOf } from '../kernel/errors.ts';
+import type { KserveService, ModelInferRequest, ModelInferResponse } from '../platform/kserve/index.ts';
+import { KserveError, status } from '../platform/kserve/index.ts';
+import type { Gate } from './gate.ts';
+import { readInferRequest } from './infer-request.ts';
+import type { NodeLogger } from './log.ts';
+import type { ServedModels } from './served-models.ts';
+import { configOf, findModel, isServed, metadataOf, MODEL_VERSION } from './served-models.ts';
+import type { SessionPool } from './session-pool.ts';
+
+export interface ServiceDeps {
+  readonly models: ServedModels;
+  readonly pool: SessionPool;
+  /** Calls that run at the same time. */
+  readonly instances: number;
+  readonly gate: Gate;
+  readonly version: string;
+  readonly logger: NodeLogger;
+}
+
+type RequestOf<M extends keyof KserveService> = Parameters<KserveService[M]['requestSerialize']>[0];
+type ResponseOf<M extends keyof KserveService> = Parameters<KserveService[M]['responseSerialize']>[0];
+
+type Handlers = {
+  readonly [M in keyof KserveService]: (
+    request: RequestOf<M>,
+    signal: AbortSignal,
+  ) => ResponseOf<M> | Promise<ResponseOf<M>>;
+};
+
+/** The calls that the node answers; grpc answers UNIMPLEMENTED to the rest of the protocol. */
+export function createService(deps: ServiceDeps): UntypedServiceImplementation {
+  const handlers = createHandlers(deps);
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, handle]) => [name, unary(handle, deps.logger)]),
+  );
+}
+
+function createHandlers(deps: ServiceDeps): Handlers {
+  const { models, pool, gate, instances, version } = deps;
+  return {
+    ServerLive: () => ({ live: true }),
+    ServerReady: () => ({ ready: gate.isOpen && pool.alive > 0 }),
+    ServerMetadata: () => ({ name: 'darkroom', version, extensions: ['model_configuration'] }),
+    ModelReady: (model) => ({ ready: isServed(models, model) && gate.isOpen }),
+    ModelMetadata: (model) => metadataOf(findModel(models, model)),
+    ModelConfig: (model) => ({ config: configOf(findModel(models, model), instances) }),
+    RepositoryIndex: () => ({
+      models: [...models.keys()].map((name) => ({
+        name,
+        version: MODEL_VERSION,
+        state: 'READY',
+        reason: '',
+      })),
+    }),
+    ModelInfer: (request, signal) => gate.pass(() => infer(deps, request, signal)),
+  };
+}
+
+async function infer(
+  { models, pool }: ServiceDeps,
+  request: ModelInferRequest,
+  signal: AbortSignal,
+): Promise<ModelInferResponse> {
+  const model = findModel(models, { name: request.model_name, version: request.model_version ?? '' });
+  const outputs = await pool.run(readInferRequest(model, request), signal);
+  return {
+    model_name: model.name,
+    model_version: MODEL_VERSION,
+    id: request.id ?? '',
+    outputs: outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape })),
+    raw_output_contents: outputs.map(({ bytes }) => bytes),
+  };
+}
+
+type Handle = (request: never, signal: AbortSignal) => unknown;
+
+/** A handler for grpc: `signal` fires when the client cancels, hangs up or passes its deadline. */
+function unary(handle: Handle, logger: NodeLogger): handleUnaryCall<unknown, unknown> {
+  return (call, callback) => {
+    const withdrawn = new AbortController();
+    call.on('cancelled', () => withdrawn.abort());
+    // grpc has decoded the request with the definition that the handler is registered under.
+    const work = async () => handle(call.request as never, withdrawn.signal);
+    work().then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(toStatus(error, logger)),
+    );
+  };
+}
+
+// A status travels in a header: a longer one would break the connection for every call on it.
+const DETAILS_CHARS_MAX = 2_000;
+
+function toStatus(error: unknown, logger: NodeLogger): { readonly code: status; readonly details: string } {
+  if (error instanceof KserveError) return { code: error.status, details: asHeader(error.message) };
+  logger.error({ err: error }, 'a request failed in a way that the node does not expect');
+  return { code: status.INTERNAL, details: asHeader(`The node failed: ${messageOf(error)}`) };
+}
+
+/** Texts quote the request, which may hold anything; grpc-js throws on lone surrogates. */
+function asHeader(text: string): string {
+  return text.slice(0, DETAILS_CHARS_MAX).toWellFormed();
+}

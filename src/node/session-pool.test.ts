@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import type { Clock } from '../kernel/clock.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { status } from '../platform/kserve/index.ts';
+import { openSessionPool } from './session-pool.ts';
+import type { SessionThread } from './session-thread.ts';
+import type { InferJob, RawTensor } from './worker-messages.ts';
+
+const never = new AbortController().signal;
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+const random = { bytes: (count: number) => new Uint8Array(count) };
+const job = (model: string): InferJob => ({ model, file: '/x.onnx', inputs: [], outputs: [] });
+
+/** A thread whose jobs end when the test says so. */
+function scriptedThread() {
+  const end = Promise.withResolvers<string>();
+  const started: string[] = [];
+  let current = Promise.withResolvers<readonly RawTensor[]>();
+  const thread: SessionThread = {
+    ended: end.promise,
+    run({ model }) {
+      started.push(model);
+      current = Promise.withResolvers();
+      return current.promise;
+    },
+    async [Symbol.asyncDispose]() {
+      end.resolve('disposed');
+    },
+  };
+  return {
+    thread,
+    started,
+    finish: () => current.resolve([]),
+    die() {
+      current.reject(new Error('died'));
+      end.resolve('died');
+    },
+  };
+}
+
+type Scripted = ReturnType<typeof scriptedThread>;
+
+async function openScripted(threads: readonly Scripted[], clock: Clock = systemClock) {
+  const left = [...threads];
+  const start = async () => {
+    const next = left.shift();
+    if (!next) throw new Error('no more threads');
+    return next.thread;
+  };
+  return openSessionPool({ size: 1, start, clock, random, logger: silent });
+}
+
+describe('session pool', () => {
+  it('runs jobs in the order in which they came, one at a time on a thread', async () => {
+    const one = scriptedThread();
+    await using pool = await openScripted([one]);
+    const jobs = ['a', 'b', 'c'].map((model) => pool.run(job(model), never));
+    for (const [i, each] of jobs.entries()) {
+      await expect.poll(() => one.started).toEqual(['a', 'b', 'c'].slice(0, i + 1));
+      one.finish();
+      await each;
+    }
+  });
+
+  it('never starts a job that was withdrawn while it waited', async () => {
+    const one = scriptedThread();
+    await using pool = await openScripted([one]);
+    const withdrawn = new AbortController();
+    const first = pool.run(job('a'), never);
+    const second = pool.run(job('b'), withdrawn.signal);
+    const third = pool.run(job('c'), never);
+    withdrawn.abort();
+
+    await expect(second).rejects.toMatchObject({ status: status.CANCELLED });
+    await expect(pool.run(job('d'), AbortSignal.abort())).rejects.toMatchObject({
+      status: status.CANCELLED,
+    });
+    one.finish();
+    await first;
+    await expect.poll(() => one.started).toEqual(['a', 'c']);
+    one.finish();
+    await third;
+  });
+
+  it('replaces a thread that died, with a growing pause while that fails', async () => {
+    const [one, two] = [scriptedThread(), scriptedThread()];
+    const pausesMs: number[] = [];
+    const threads = [one];
+    const clock: Clock = {
+      ...systemClock,
+      async sleep(delayMs) {
+        pausesMs.push(delayMs);
+        if (pausesMs.length === 3) threads.push(two);
+      },
+    };
+    const start = async () => {
+      const next = threads.shift();
+      if (!next) throw new Error('not yet');
+      return next.thread;
+    };
+    await using pool = await openSessionPool({ size: 1, start, clock, random, logger: silent });
+    const lost = pool.run(job('a'), never);
+    const kept = pool.run(job('b'), never);
+    one.die();
+
+    await expect(lost).rejects.toThrow('died');
+    await expect.poll(() => two.started).toEqual(['b']);
+    two.finish();
+    await kept;
+    expect(pausesMs).toEqual([50, 100, 200]);
+    expect(pool.alive).toBe(1);
+  });
+
+  it('refuses what waits when it is closed, and whatever comes later', async () => {
+    const one = scriptedThread();
+    const pool = await openScripted([one]);
+    const running = pool.run(job('a'), never);
+    const waiting = pool.run(job('b'), never);
+    const refused = { status: status.UNAVAILABLE, message: 'Server exiting' };
+    const outcome = expect(waiting).rejects.toMatchObject(refused);
+    const closing = pool[Symbol.asyncDispose]();
+
+    await outcome;
+    one.finish();
+    await running;
+    await closing;
+    await expect(pool.run(job('c'), never)).rejects.toMatchObject(refused);
+    expect(one.started).toEqual(['a']);
+  });
+
+  it('ends the threads that did start when one cannot', async () => {
+    const one = scriptedThread();
+    const starts = [async () => one.thread, () => Promise.reject(new Error('damaged'))];
+    const start = () => (starts.shift() ?? starts[0])?.() ?? Promise.reject(new Error('none'));
+    const opening = openSessionPool({ size: 2, start, clock: systemClock, random, logger: silent });
+    await expect(opening).rejects.toThrow('damaged');
+    expect(await one.thread.ended).toBe('disposed');
+  });
+});

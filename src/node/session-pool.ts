@@ -1,0 +1,121 @@
+import type { Backoff } from '../kernel/backoff.ts';
+import { backoffMs } from '../kernel/backoff.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { messageOf } from '../kernel/errors.ts';
+import type { Random } from '../kernel/random.ts';
+import type { TakenJob } from './job-queue.ts';
+import { createJobQueue } from './job-queue.ts';
+import type { NodeLogger } from './log.ts';
+import type { SessionThread } from './session-thread.ts';
+import type { InferJob, RawTensor } from './worker-messages.ts';
+
+export interface SessionPoolOptions {
+  readonly size: number;
+  /** Starts one thread; called again for each that dies. */
+  readonly start: () => Promise<SessionThread>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: NodeLogger;
+}
+
+/** Threads that take jobs in the order in which they came. Disposing waits for those that run. */
+export interface SessionPool extends AsyncDisposable {
+  /**
+   * Runs a job on the next free thread and takes over the buffers of its inputs. Rejects with a
+   * `KserveError`: INTERNAL when the model or its thread fails, CANCELLED when `signal` fires
+   * while the job waits (one that has begun is not interrupted), UNAVAILABLE when the pool is
+   * closed while it waits.
+   */
+  run(job: InferJob, signal: AbortSignal): Promise<readonly RawTensor[]>;
+  /** Threads that are loaded and alive. */
+  readonly alive: number;
+}
+
+// Quick enough that a single crash goes unnoticed, slow enough that a file that was damaged after
+// the start does not keep a core busy.
+const RESTART: Backoff = { firstMs: 100, maxMs: 10_000 };
+
+/** Starts all threads, or none: rejects as `start` does, and then has ended those that did start. */
+export async function openSessionPool(options: SessionPoolOptions): Promise<SessionPool> {
+  const queue = createJobQueue();
+  const idle = new Set<SessionThread>();
+  const alive = new Set<SessionThread>();
+  const closing = new AbortController();
+
+  function handOut(): void {
+    for (const thread of idle) {
+      const taken = queue.take();
+      if (!taken) return;
+      idle.delete(thread);
+      void work(thread, taken);
+    }
+  }
+
+  async function work(thread: SessionThread, { job, resolve, reject }: TakenJob): Promise<void> {
+    await thread.run(job).then(resolve, reject);
+    if (alive.has(thread)) idle.add(thread);
+    handOut();
+  }
+
+  async function keep(first: SessionThread): Promise<void> {
+    let thread: SessionThread | null = first;
+    while (thread) {
+      // A replacement may be ready just after the pool was closed.
+      if (closing.signal.aborted) return thread[Symbol.asyncDispose]();
+      alive.add(thread);
+      idle.add(thread);
+      handOut();
+      const reason: string = await thread.ended;
+      alive.delete(thread);
+      idle.delete(thread);
+      thread = await replace(reason, options, closing.signal);
+    }
+    return undefined;
+  }
+
+  const keepers = (await startAll(options)).map(keep);
+  return {
+    get alive() {
+      return alive.size;
+    },
+    run(job, signal) {
+      const outcome = queue.add(job, signal);
+      handOut();
+      return outcome;
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      queue.close();
+      await Promise.all([...alive].map((thread) => thread[Symbol.asyncDispose]()));
+      await Promise.all(keepers);
+    },
+  };
+}
+
+async function startAll({ size, start }: SessionPoolOptions): Promise<readonly SessionThread[]> {
+  const starts = await Promise.allSettled(Array.from({ length: size }, start));
+  const threads = starts.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const failure = starts.find((each) => each.status === 'rejected');
+  if (!failure) return threads;
+  await Promise.all(threads.map((thread) => thread[Symbol.asyncDispose]()));
+  throw failure.reason;
+}
+
+/** Starts a thread for one that ended; tries until that succeeds, or returns null when `closing` fires. */
+async function replace(
+  reason: string,
+  { start, clock, random, logger }: SessionPoolOptions,
+  closing: AbortSignal,
+): Promise<SessionThread | null> {
+  if (!closing.aborted) logger.error({ reason }, 'an inference worker died and is being replaced');
+  for (let attempt = 0; !closing.aborted; attempt += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      const delayMs = backoffMs(RESTART, attempt, random);
+      logger.error({ reason: messageOf(error), delayMs }, 'an inference worker could not be replaced');
+      await clock.sleep(delayMs, closing).catch(() => undefined);
+    }
+  }
+  return null;
+}
