@@ -1,0 +1,2 @@
+export type { EmbeddedPostgres, PostgresOptions } from './start-postgres.ts';
+export { startPostgres } from './start-postgres.ts';

@@ -1,0 +1,4 @@
+export type { Child, ChildOptions, ExitInfo } from './child.ts';
+export { startChild } from './child.ts';
+export type { Guardian } from './guardian.ts';
+export { startGuardian } from './guardian.ts';
