@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { BlobError } from '../../dispatcher/blobs.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { systemRandom } from '../../kernel/random.ts';
+import type { ObjectStore } from '../../platform/objects/index.ts';
+import { ObjectError, openLocalStore } from '../../platform/objects/index.ts';
+import { createBlobs, createImageLinks } from './index.ts';
+
+const impatient: Clock = { ...systemClock, sleep: () => Promise.resolve() };
+const bytes = new Uint8Array([1, 2, 3]);
+
+async function openObjects() {
+  const directory = await mkdtemp(join(tmpdir(), 'darkroom-blobs-'));
+  const store = await openLocalStore({
+    directory,
+    baseUrl: () => 'https://pictures.example.com',
+    signingKey: new Uint8Array(32),
+    clock: systemClock,
+    random: systemRandom,
+  });
+  return Object.assign(store, {
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+  });
+}
+
+/** The store, failing its next `count` puts: before they are made, or after, as a lost answer does. */
+function failing(
+  objects: ObjectStore,
+  count: number,
+  when: 'before' | 'after',
+): Pick<ObjectStore, 'put' | 'head'> {
+  let left = count;
+  return {
+    head: (key) => objects.head(key),
+    async put(key, content, options) {
+      const isFailing = left-- > 0;
+      if (isFailing && when === 'before') throw new ObjectError('UNAVAILABLE', 'down');
+      const stored = await objects.put(key, content, options);
+      if (isFailing) throw new ObjectError('UNAVAILABLE', 'answer lost');
+      return stored;
+    },
+  };
+}
+
+const blobsOver = (objects: Pick<ObjectStore, 'put' | 'head'>) =>
+  createBlobs({ objects, clock: impatient, random: systemRandom });
+
+describe('blobs', () => {
+  it('may be put again with the same bytes, and never with others', async () => {
+    await using objects = await openObjects();
+    const blobs = blobsOver(objects);
+    await blobs.put('a', bytes, 'image/png');
+    await blobs.put('a', bytes, 'image/png');
+    await expect(blobs.put('a', new Uint8Array([4]), 'image/png')).rejects.toThrow(BlobError);
+    expect(await objects.head('a')).toMatchObject({ size: 3 });
+  });
+
+  it('survive a store that is down for a moment, and an answer that is lost', async () => {
+    await using objects = await openObjects();
+    await blobsOver(failing(objects, 5, 'before')).put('a', bytes, 'image/png');
+    await blobsOver(failing(objects, 1, 'after')).put('b', bytes, 'image/png');
+    expect(await objects.head('a')).toMatchObject({ size: 3 });
+    expect(await objects.head('b')).toMatchObject({ size: 3 });
+  });
+
+  it('give up on a store that stays down, and at once on a key that is none', async () => {
+    await using objects = await openObjects();
+    await expect(blobsOver(failing(objects, 99, 'before')).put('a', bytes, 'image/png')).rejects.toThrow(
+      BlobError,
+    );
+    await expect(blobsOver(objects).put('../a', bytes, 'image/png')).rejects.toThrow(BlobError);
+  });
+});
+
+describe('image links', () => {
+  it('grant the one picture as a download under its name, for five minutes', async () => {
+    await using objects = await openObjects();
+    const links = createImageLinks({ objects, clock: systemClock });
+    const { url, expiresAt } = links.link('ten/a.png', { filename: 'img_1.png' });
+    const { pathname, search } = new URL(url);
+    expect(objects.verifySignedPath(pathname + search)).toEqual({
+      key: 'ten/a.png',
+      disposition: 'attachment',
+      filename: 'img_1.png',
+    });
+    const livesMs = expiresAt.getTime() - systemClock.nowMs();
+    expect(livesMs).toBeGreaterThan(298_000);
+    expect(livesMs).toBeLessThanOrEqual(300_000);
+  });
+});

@@ -1,0 +1,2 @@
+export type { PicturesOptions } from './pictures.ts';
+export { createPictures } from './pictures.ts';

@@ -1,0 +1,49 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { ObjectHead } from './object-store.ts';
+import { ObjectError } from './object-store.ts';
+
+/**
+ * What a local file carries behind the object's bytes, so that bytes, type and digest become
+ * visible in one step and cannot part. At the end and not at the start: picture viewers ignore what
+ * follows a picture, so the files stay readable for a person who looks into the folder. Of one
+ * size, so that `list` needs no more than the size of a file.
+ *
+ *   0  content type, ASCII, padded with NUL
+ *   80 sha256 of the bytes before
+ *   112 magic
+ */
+export const FOOTER_BYTES = 120;
+export const CONTENT_TYPE_CHARS_MAX = 80;
+
+const SHA256_BYTES = 32;
+const MAGIC = Buffer.from('DKOBJ\0\0\x01', 'latin1');
+const CONTENT_TYPE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+
+/** Throws INVALID_KEY when the content type cannot be kept. */
+export function toFooter(contentType: string, sha256: Buffer): Buffer {
+  if (contentType.length > CONTENT_TYPE_CHARS_MAX || !CONTENT_TYPE.test(contentType)) {
+    throw new ObjectError('INVALID_KEY', `Not a content type: ${JSON.stringify(contentType.slice(0, 80))}.`);
+  }
+  const footer = Buffer.alloc(FOOTER_BYTES);
+  footer.write(contentType, 'latin1');
+  sha256.copy(footer, CONTENT_TYPE_CHARS_MAX);
+  MAGIC.copy(footer, CONTENT_TYPE_CHARS_MAX + SHA256_BYTES);
+  return footer;
+}
+
+/** Reads what the file says of its object. Rejects with UNAVAILABLE when it is not a whole object. */
+export async function readFooter(file: FileHandle): Promise<ObjectHead> {
+  const size = (await file.stat()).size - FOOTER_BYTES;
+  const footer = Buffer.alloc(FOOTER_BYTES);
+  const { bytesRead } = size < 0 ? { bytesRead: 0 } : await file.read(footer, 0, FOOTER_BYTES, size);
+  const sha256 = footer.subarray(CONTENT_TYPE_CHARS_MAX, CONTENT_TYPE_CHARS_MAX + SHA256_BYTES);
+  if (bytesRead !== FOOTER_BYTES || !footer.subarray(-MAGIC.length).equals(MAGIC)) {
+    throw new ObjectError(
+      'UNAVAILABLE',
+      'The stored file is damaged: it does not end as objects of this store do. Restore it from a backup.',
+      { retryable: false },
+    );
+  }
+  const contentType = footer.toString('latin1', 0, CONTENT_TYPE_CHARS_MAX);
+  return { size, sha256: sha256.toString('hex'), contentType: contentType.replace(/\0+$/, '') };
+}
