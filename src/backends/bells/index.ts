@@ -1,0 +1,2 @@
+export { createBell } from './bell.ts';
+export { createDoorbell } from './doorbell.ts';

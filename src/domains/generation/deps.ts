@@ -1,0 +1,21 @@
+import type { Tokenizer } from '../../diffusion/index.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { NewId } from '../../kernel/ids.ts';
+import type { Random } from '../../kernel/random.ts';
+import type { Db } from '../../platform/db/index.ts';
+import type { Bell } from './events/doorbell.ts';
+import type { ImageLinks } from './links.ts';
+
+/** What jobs and pictures stand on. */
+export interface GenerationDeps {
+  /** A pool of `darkroom_app`. */
+  readonly db: Db;
+  readonly bell: Bell;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly newId: NewId;
+  readonly links: ImageLinks;
+  /** The tokenizer of the variant version with this digest. */
+  readonly tokenizers: (versionDigest: string) => Tokenizer;
+  readonly platformVersion: string;
+}

@@ -1,0 +1,157 @@
+import type { Id } from '../../../kernel/ids.ts';
+import type { Tx } from '../../../platform/db/index.ts';
+import type { JobEventType, ProgressEventType, StateEventType } from '../event.ts';
+import type { JobError, JobErrorCode, JobState } from '../job.ts';
+
+/** A state event about to be written, under a number that its writer was given. */
+export interface NewStateEvent {
+  readonly tenantId: Id<'tenant'>;
+  readonly jobId: Id<'job'>;
+  readonly sequence: number;
+  readonly type: StateEventType;
+  readonly step?: number;
+  readonly imageId?: Id<'image'>;
+  readonly error?: JobError;
+}
+
+export async function insertStateEvents(tx: Tx, events: readonly NewStateEvent[]): Promise<void> {
+  await tx.event.createMany({
+    data: events.map(({ error, ...event }) => ({
+      ...event,
+      errorCode: error?.code ?? null,
+      errorMessage: error?.message ?? null,
+    })),
+  });
+}
+
+/** Progress about to be written by the holder of `fence`. */
+export interface NewProgress {
+  readonly tenantId: Id<'tenant'>;
+  readonly jobId: Id<'job'>;
+  readonly fence: number;
+  readonly sequence: number;
+  readonly type: ProgressEventType;
+  readonly atMs: number;
+  readonly step: number;
+  readonly preview: string | null;
+}
+
+/** One statement for the progress of many jobs. Rows of jobs that their writer no longer holds are left out. */
+export async function insertProgress(tx: Tx, rows: readonly NewProgress[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.$executeRaw`
+    insert into job_progress (tenant_id, job_id, sequence, type, at, step, preview)
+    select p.tenant_id, p.job_id, p.sequence, p.type::progress_type, to_timestamp(p.at_ms / 1000), p.step, p.preview
+    from unnest(
+      ${rows.map((row) => row.tenantId)}::text[], ${rows.map((row) => row.jobId)}::text[],
+      ${rows.map((row) => row.fence)}::int[], ${rows.map((row) => row.sequence)}::int[],
+      ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.atMs)}::float8[],
+      ${rows.map((row) => row.step)}::int[], ${rows.map((row) => row.preview)}::text[]
+    ) as p (tenant_id, job_id, fence, sequence, type, at_ms, step, preview)
+    join job on job.tenant_id = p.tenant_id and job.id = p.job_id
+      and job.fence = p.fence and job.state = 'RUNNING'
+    on conflict do nothing`;
+}
+
+/** An event as it stands in the database. */
+export interface EventRow {
+  readonly jobId: Id<'job'>;
+  readonly sequence: number;
+  readonly type: Exclude<JobEventType, 'GAP'>;
+  readonly at: Date;
+  readonly step: number | null;
+  readonly preview: string | null;
+  readonly imageId: Id<'image'> | null;
+  readonly error: JobError | null;
+}
+
+interface RawRow {
+  readonly sequence: number;
+  readonly type: Exclude<JobEventType, 'GAP'>;
+  readonly at: Date;
+  readonly step: number | null;
+  readonly preview: string | null;
+  readonly image_id: Id<'image'> | null;
+  readonly error_code: JobErrorCode | null;
+  readonly error_message: string | null;
+}
+
+/** State events and progress of one job above `after`, in order of their numbers. */
+export async function listEvents(
+  tx: Tx,
+  tenantId: Id<'tenant'>,
+  { jobId, after }: { readonly jobId: Id<'job'>; readonly after: number },
+): Promise<readonly EventRow[]> {
+  const rows = await tx.$queryRaw<RawRow[]>`
+    select sequence, type::text, at, step, null as preview, image_id, error_code, error_message
+    from event where tenant_id = ${tenantId} and job_id = ${jobId} and sequence > ${after}
+    union all
+    select sequence, type::text, at, step, preview, null, null, null
+    from job_progress where tenant_id = ${tenantId} and job_id = ${jobId} and sequence > ${after}
+    order by sequence`;
+  return rows.map((row) => ({
+    jobId,
+    sequence: row.sequence,
+    type: row.type,
+    at: row.at,
+    step: row.step,
+    preview: row.preview,
+    imageId: row.image_id,
+    error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? '' },
+  }));
+}
+
+/** The state events of several jobs, each job's in order. */
+export async function listStateEvents(
+  tx: Tx,
+  tenantId: Id<'tenant'>,
+  jobIds: readonly Id<'job'>[],
+): Promise<readonly EventRow[]> {
+  const rows = await tx.event.findMany({
+    where: { tenantId, jobId: { in: [...jobIds] } },
+    orderBy: [{ jobId: 'asc' }, { sequence: 'asc' }],
+  });
+  return rows.map((row) => ({
+    jobId: row.jobId as Id<'job'>,
+    sequence: row.sequence,
+    type: row.type,
+    at: row.at,
+    step: row.step,
+    preview: null,
+    imageId: row.imageId as Id<'image'> | null,
+    error:
+      row.errorCode === null
+        ? null
+        : { code: row.errorCode as JobErrorCode, message: row.errorMessage ?? '' },
+  }));
+}
+
+export interface EventHead {
+  readonly totalSteps: number;
+  /** The highest number given out; of a running job, the end of its holder's block. */
+  readonly lastSequence: number;
+  readonly state: JobState;
+}
+
+export async function findEventHead(
+  tx: Tx,
+  tenantId: Id<'tenant'>,
+  jobId: Id<'job'>,
+): Promise<EventHead | null> {
+  return tx.job.findFirst({
+    where: { tenantId, id: jobId },
+    select: { totalSteps: true, lastSequence: true, state: true },
+  });
+}
+
+export async function listTotalSteps(
+  tx: Tx,
+  tenantId: Id<'tenant'>,
+  jobIds: readonly Id<'job'>[],
+): Promise<ReadonlyMap<Id<'job'>, number>> {
+  const rows = await tx.job.findMany({
+    where: { tenantId, id: { in: [...jobIds] } },
+    select: { id: true, totalSteps: true },
+  });
+  return new Map(rows.map(({ id, totalSteps }) => [id as Id<'job'>, totalSteps]));
+}

@@ -1,0 +1,64 @@
+import type { Id } from '../../kernel/ids.ts';
+import { parseId } from '../../kernel/ids.ts';
+import type { Page } from '../../kernel/pages.ts';
+import type { Actor } from '../tenancy/index.ts';
+import { asTenant, requirePermission } from '../tenancy/index.ts';
+import { cancel } from './cancel.ts';
+import type { GenerationDeps } from './deps.ts';
+import type { Image, Job, JobSubmission } from './job.ts';
+import type { ImageLink } from './links.ts';
+import type { PageRequest } from './list.ts';
+import { list } from './list.ts';
+import { findJob, listImages } from './store.ts';
+import { submit } from './submit.ts';
+
+export interface PictureLinks {
+  readonly url: string;
+  readonly urlExpiresAt: Date;
+  readonly thumbnailUrl: string;
+}
+
+export type Generation = ReturnType<typeof createGeneration>;
+
+/** Jobs and pictures, as a tenant sees them. */
+export function createGeneration(deps: GenerationDeps) {
+  const { db, links } = deps;
+  return {
+    /**
+     * Queues a job. Rejects with INVALID_INPUT, NOT_FOUND (variant), CONFLICT (idempotency key),
+     * QUOTA_EXCEEDED, or several of them as `DomainErrors`; then nothing has been written.
+     */
+    submit: (actor: Actor, submission: JobSubmission): Promise<Job> => submit(deps, actor, submission),
+
+    /** Rejects with NOT_FOUND. */
+    cancel: (actor: Actor, jobId: string): Promise<Job> => cancel(deps, actor, jobId),
+
+    async find(actor: Actor, jobId: string): Promise<Job | null> {
+      requirePermission(actor, 'JOBS_READ');
+      const id = parseId('job', jobId);
+      return id && asTenant(db, actor.tenantId, (tx) => findJob(tx, actor.tenantId, id));
+    },
+
+    /** Newest first. Rejects with BAD_USER_INPUT for a page size out of range or a foreign cursor. */
+    list: (actor: Actor, request: PageRequest): Promise<Page<Job>> => list(deps, actor, request),
+
+    /** The finished pictures of several jobs at once, for lists of jobs. */
+    async images(
+      actor: Actor,
+      jobIds: readonly Id<'job'>[],
+    ): Promise<ReadonlyMap<Id<'job'>, readonly Image[]>> {
+      requirePermission(actor, 'JOBS_READ');
+      const images = await asTenant(db, actor.tenantId, (tx) => listImages(tx, actor.tenantId, jobIds));
+      return Map.groupBy(images, (image) => image.jobId);
+    },
+
+    /** Links that anyone who has them can fetch until they expire. */
+    link(image: Image): PictureLinks {
+      const picture: ImageLink = links.link(image.objectKey, {
+        filename: `${image.id}.${image.format.toLowerCase()}`,
+      });
+      const thumbnail = links.link(image.thumbnailKey, { filename: `${image.id}-thumbnail.webp` });
+      return { url: picture.url, urlExpiresAt: picture.expiresAt, thumbnailUrl: thumbnail.url };
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { DomainError } from '../../kernel/errors.ts';
+import type { Id, NewId } from '../../kernel/ids.ts';
+import type { Db, Tx } from '../../platform/db/index.ts';
+import type { Actor, KeyEnvironment } from '../tenancy/index.ts';
+import { asTenant, requirePermission } from '../tenancy/index.ts';
+import {
+  insertReservation,
+  insertUsageEntry,
+  settleReservation,
+  sumLedger,
+  sumOpenReservations,
+} from './store.ts';
+
+export interface MeteringDeps {
+  /** A pool of `darkroom_app`. */
+  readonly db: Db;
+}
+
+export type Metering = ReturnType<typeof createMetering>;
+
+/** What a tenant may know of its money. */
+export function createMetering({ db }: MeteringDeps) {
+  return {
+    /** Credits that a new job may use: the ledger's sum less what open jobs hold. */
+    async balance(actor: Actor): Promise<number> {
+      requirePermission(actor, 'TENANT_READ');
+      return asTenant(db, actor.tenantId, (tx) => availableCredits(tx, actor.tenantId));
+    },
+  };
+}
+
+/**
+ * Holds `credits` for a job within the submit's transaction. Rejects with QUOTA_EXCEEDED when the
+ * balance does not cover them. The caller holds the tenant's submit lock, so that two submits cannot
+ * both spend the last credit. Jobs of TEST keys cost nothing and hold nothing.
+ */
+export async function reserve(
+  tx: Tx,
+  tenantId: Id<'tenant'>,
+  hold: { jobId: Id<'job'>; credits: number },
+): Promise<void> {
+  const available = await availableCredits(tx, tenantId);
+  if (hold.credits > available) {
+    throw new DomainError(
+      'QUOTA_EXCEEDED',
+      `This job costs ${hold.credits} credits and ${available} are left. Lower steps, size or image count.`,
+    );
+  }
+  await insertReservation(tx, tenantId, hold);
+}
+
+export interface Settlement {
+  readonly tenantId: Id<'tenant'>;
+  readonly jobId: Id<'job'>;
+  /** Null when the job never ran: then there is nothing to write in the ledger. */
+  readonly usedCredits: number | null;
+}
+
+/** Ends a job's reservation and, if it ran, writes its one usage row, in the transaction that ends the job. */
+export async function settle(
+  tx: Tx,
+  newId: NewId,
+  { tenantId, jobId, usedCredits }: Settlement,
+): Promise<void> {
+  await settleReservation(tx, tenantId, jobId);
+  if (usedCredits === null) return;
+  await insertUsageEntry(tx, {
+    id: newId('usage'),
+    tenantId,
+    kind: 'USAGE',
+    jobId,
+    credits: -usedCredits,
+    note: 'job',
+  });
+}
+
+/** Writes credits that an operator or a plan gives. */
+export async function grantCredits(
+  tx: Tx,
+  newId: NewId,
+  grant: { tenantId: Id<'tenant'>; credits: number; note: string },
+): Promise<void> {
+  await insertUsageEntry(tx, { id: newId('usage'), kind: 'GRANT', jobId: null, ...grant });
+}
+
+/** Price of a whole job, or of the part of it that ran: `costUnits` rounded up once. TEST keys pay nothing. */
+export function priceOf(costUnits: number, environment: KeyEnvironment): number {
+  // The subtraction keeps 25 x 1.0000000000000002 from costing 26.
+  return environment === 'TEST' ? 0 : Math.ceil(costUnits - 1e-9);
+}
+
+async function availableCredits(tx: Tx, tenantId: Id<'tenant'>): Promise<number> {
+  return (await sumLedger(tx, tenantId)) - (await sumOpenReservations(tx, tenantId));
+}

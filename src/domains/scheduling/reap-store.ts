@@ -1,0 +1,75 @@
+import type { Id, NewId } from '../../kernel/ids.ts';
+import type { Tx } from '../../platform/db/index.ts';
+import type { JobError, NewStateEvent } from '../generation/index.ts';
+import { insertStateEvents, partialCredits } from '../generation/index.ts';
+import { settle } from '../metering/index.ts';
+
+/** A job this often left behind by dying dispatchers is more likely to be killing them. */
+export const RECOVERIES_MAX = 10;
+
+interface OrphanRow {
+  readonly tenant_id: Id<'tenant'>;
+  readonly id: Id<'job'>;
+  readonly step: number;
+  readonly total_steps: number;
+  readonly credits: number;
+  readonly recoveries: number;
+  readonly last_sequence: number;
+  readonly cancel: boolean;
+}
+
+export interface Reaped {
+  readonly id: Id<'job'>;
+  readonly state: 'QUEUED' | 'CANCELLED' | 'FAILED';
+}
+
+const POISONED: JobError = {
+  code: 'POISONED',
+  message: 'This job was given up after it had been interrupted many times. It was not charged.',
+};
+
+/**
+ * Takes one job whose lease ran out from its dead holder: back to the queue, CANCELLED when that was
+ * asked for, or FAILED when it has been recovered too often. Null when there is none. The fence grows,
+ * so that a holder that was only asleep can write nothing more.
+ */
+export async function reapOne(tx: Tx, newId: NewId): Promise<Reaped | null> {
+  const [row] = await tx.$queryRaw<OrphanRow[]>`
+    select tenant_id, id, step, total_steps, credits, recoveries, last_sequence,
+      cancel_requested_at is not null as cancel
+    from job
+    where state = 'RUNNING' and lease_until < clock_timestamp()
+    order by lease_until
+    limit 1
+    for no key update skip locked`;
+  if (!row) return null;
+  if (row.cancel) return end(tx, newId, { row, state: 'CANCELLED' });
+  if (row.recoveries >= RECOVERIES_MAX) return end(tx, newId, { row, state: 'FAILED' });
+  await tx.$executeRaw`
+    update job set state = 'QUEUED', fence = fence + 1, holder = null, lease_until = null,
+      recoveries = recoveries + 1, last_sequence = last_sequence + 1
+    where tenant_id = ${row.tenant_id} and id = ${row.id}`;
+  await insertStateEvents(tx, [eventOf(row, { type: 'REQUEUED' })]);
+  return { id: row.id, state: 'QUEUED' };
+}
+
+async function end(
+  tx: Tx,
+  newId: NewId,
+  { row, state }: { readonly row: OrphanRow; readonly state: 'CANCELLED' | 'FAILED' },
+): Promise<Reaped> {
+  const error = state === 'FAILED' ? POISONED : null;
+  const credits = error ? 0 : partialCredits(row.credits, row.step, row.total_steps);
+  await tx.$executeRaw`
+    update job set state = ${state}::job_state, fence = fence + 1, holder = null, lease_until = null,
+      last_sequence = last_sequence + 1, credits = ${credits}, finished_at = clock_timestamp(),
+      error_code = ${error?.code ?? null}, error_message = ${error?.message ?? null}
+    where tenant_id = ${row.tenant_id} and id = ${row.id}`;
+  await settle(tx, newId, { tenantId: row.tenant_id, jobId: row.id, usedCredits: credits });
+  await insertStateEvents(tx, [eventOf(row, { type: state, ...(error && { error }) })]);
+  return { id: row.id, state };
+}
+
+function eventOf(row: OrphanRow, more: Pick<NewStateEvent, 'type' | 'error'>): NewStateEvent {
+  return { tenantId: row.tenant_id, jobId: row.id, sequence: row.last_sequence + 1, step: row.step, ...more };
+}

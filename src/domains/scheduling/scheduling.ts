@@ -1,0 +1,92 @@
+import type { NewId } from '../../kernel/ids.ts';
+import type { Db } from '../../platform/db/index.ts';
+import type { Bell, NewProgress } from '../generation/index.ts';
+import { EVENTS_CHANNEL, insertProgress, insertStateEvents, QUEUE_CHANNEL } from '../generation/index.ts';
+import { asPlatform } from '../tenancy/index.ts';
+import type { ClaimedJob, ClaimRequest } from './claim-store.ts';
+import { claimJobs } from './claim-store.ts';
+import type { Pulse, Renewal } from './lease-store.ts';
+import { renewLeases } from './lease-store.ts';
+import type { Reaped } from './reap-store.ts';
+import { reapOne } from './reap-store.ts';
+import type { GivenBack } from './release-store.ts';
+import { releaseJob } from './release-store.ts';
+import { trimIdempotencyRecords, trimProgress } from './trim-store.ts';
+
+export interface SchedulingDeps {
+  /** A pool of `darkroom_dispatcher`. */
+  readonly dispatcherDb: Db;
+  readonly bell: Bell;
+}
+
+export type Scheduling = ReturnType<typeof createScheduling>;
+
+/** Which job runs next and who holds it. Postgres is the queue; leases run on its clock. */
+export function createScheduling({ dispatcherDb, bell }: SchedulingDeps) {
+  return {
+    /** Claims jobs and writes their STARTED events in the same transaction. */
+    async claim(request: ClaimRequest): Promise<readonly ClaimedJob[]> {
+      if (request.engineKeys.length === 0 || request.limit <= 0) return [];
+      const jobs = await asPlatform(dispatcherDb, async (tx) => {
+        const claimed = await claimJobs(tx, request);
+        await insertStateEvents(
+          tx,
+          claimed.map(({ tenantId, id, nextSequence }) => ({
+            tenantId,
+            jobId: id,
+            sequence: nextSequence - 1,
+            type: 'STARTED' as const,
+            step: 0,
+          })),
+        );
+        return claimed;
+      });
+      for (const { id } of jobs) bell.ring(EVENTS_CHANNEL, id);
+      return jobs;
+    },
+
+    /** Renews the leases of every job given; one that is missing from the answer is held by someone else now. */
+    renew(pulses: readonly Pulse[], leaseMs: number): Promise<readonly Renewal[]> {
+      return asPlatform(dispatcherDb, (tx) => renewLeases(tx, pulses, leaseMs));
+    },
+
+    /** Writes the progress of many jobs at once and rings once for all of them. */
+    async progress(rows: readonly NewProgress[]): Promise<void> {
+      await asPlatform(dispatcherDb, (tx) => insertProgress(tx, rows));
+      for (const jobId of new Set(rows.map((row) => row.jobId))) bell.ring(EVENTS_CHANNEL, jobId);
+    },
+
+    /** Puts a job back into the queue at once. False when it is no longer the caller's. */
+    async release(job: GivenBack): Promise<boolean> {
+      const isOurs = await asPlatform(dispatcherDb, (tx) => releaseJob(tx, job));
+      if (isOurs) {
+        bell.ring(EVENTS_CHANNEL, job.id);
+        bell.ring(QUEUE_CHANNEL, job.id);
+      }
+      return isOurs;
+    },
+  };
+}
+
+export interface ReaperDeps {
+  /** A pool of `darkroom_system`. */
+  readonly systemDb: Db;
+  readonly bell: Bell;
+  readonly newId: NewId;
+}
+
+/** Takes one orphaned job from its dead holder, or answers null when there is none. */
+export async function reap({ systemDb, bell, newId }: ReaperDeps): Promise<Reaped | null> {
+  const reaped = await asPlatform(systemDb, (tx) => reapOne(tx, newId));
+  if (reaped) {
+    bell.ring(EVENTS_CHANNEL, reaped.id);
+    if (reaped.state === 'QUEUED') bell.ring(QUEUE_CHANNEL, reaped.id);
+  }
+  return reaped;
+}
+
+/** Deletes what has served its time. */
+export async function trimHistory(systemDb: Db): Promise<void> {
+  await asPlatform(systemDb, trimProgress);
+  await asPlatform(systemDb, trimIdempotencyRecords);
+}

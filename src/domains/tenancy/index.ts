@@ -1,0 +1,12 @@
+export type { Access } from './access.ts';
+export { createAccess } from './access.ts';
+export type { Actor, KeyEnvironment, Permission } from './actor.ts';
+export { KEY_ENVIRONMENTS, PERMISSIONS, requirePermission } from './actor.ts';
+export { asPlatform, asTenant } from './as-tenant.ts';
+export { createKeyText, isKeyText } from './key.ts';
+export type { ApiKey, Plan, Tenant, TenantState } from './store.ts';
+export { findPlanOf } from './store.ts';
+export type { IssuedKey, NewTenant, Onboarding, OpenLedger } from './onboarding.ts';
+export { createOnboarding } from './onboarding.ts';
+export type { Tenants, Viewer } from './tenants.ts';
+export { createTenants } from './tenants.ts';

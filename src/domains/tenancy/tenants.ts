@@ -1,0 +1,34 @@
+import { DomainError } from '../../kernel/errors.ts';
+import type { Db } from '../../platform/db/index.ts';
+import type { Actor } from './actor.ts';
+import { requirePermission } from './actor.ts';
+import { asTenant } from './as-tenant.ts';
+import type { ApiKey, Tenant } from './store.ts';
+import { findKey, findTenant } from './store.ts';
+
+/** What a caller may know of itself. */
+export interface Viewer {
+  readonly tenant: Tenant;
+  readonly key: ApiKey;
+}
+
+export interface TenantsDeps {
+  /** A pool of `darkroom_app`. */
+  readonly db: Db;
+}
+
+export function createTenants({ db }: TenantsDeps) {
+  return {
+    async viewer(actor: Actor): Promise<Viewer> {
+      requirePermission(actor, 'TENANT_READ');
+      return asTenant(db, actor.tenantId, async (tx) => {
+        const tenant = await findTenant(tx, actor.tenantId);
+        const key = await findKey(tx, actor.tenantId, actor.keyId);
+        if (!tenant || !key) throw new DomainError('NOT_FOUND', 'This tenant no longer exists.');
+        return { tenant, key };
+      });
+    },
+  };
+}
+
+export type Tenants = ReturnType<typeof createTenants>;
