@@ -1,0 +1,1 @@
+export { createKserveConnector } from './kserve-connector.ts';

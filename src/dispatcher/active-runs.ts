@@ -1,0 +1,110 @@
+import { compilePlan } from '../diffusion/index.ts';
+import type { VariantVersion } from '../domains/catalog/index.ts';
+import type { ClaimedJob } from '../domains/scheduling/index.ts';
+import { messageOf } from '../kernel/errors.ts';
+import type { Id } from '../kernel/ids.ts';
+import type { ReadyNode } from './held-nodes.ts';
+import type { Interruption, Run } from './run.ts';
+import { interrupt } from './run.ts';
+import type { RunDeps } from './run-job.ts';
+import { runJob } from './run-job.ts';
+
+export interface ActiveRunsDeps extends RunDeps {
+  /** A variant's version, whoever owns it. */
+  readonly findVersion: (id: Id<'version'>) => Promise<VariantVersion | null>;
+  /** Told whenever a run has ended and its place is free. */
+  readonly onEnded: () => void;
+}
+
+/** The jobs that this dispatcher holds, from the claim to their end. */
+export interface ActiveRuns {
+  readonly byJob: ReadonlyMap<Id<'job'>, Run>;
+  /** How many jobs a node has, from the claim on. */
+  countOn(nodeId: Id<'node'>): number;
+  start(job: ClaimedJob, node: ReadyNode): void;
+  /** Stops the job before its next evaluation, if it is one of ours and not ending anyway. */
+  cancel(jobId: string): void;
+  /** Interrupts every run, and those that are only being prepared once they are. */
+  interruptAll(interruption: Interruption): void;
+  /** Resolves once every run has ended. */
+  settled(): Promise<void>;
+}
+
+export function createActiveRuns(deps: ActiveRunsDeps): ActiveRuns {
+  const byJob = new Map<Id<'job'>, Run>();
+  const underway = new Map<Promise<void>, Id<'node'>>();
+  const versions = new Map<Id<'version'>, VariantVersion>();
+  // Claimed, and not yet in `byJob`; true once a cancel came for it meanwhile.
+  const preparing = new Map<string, boolean>();
+  let interruption: Interruption | null = null;
+
+  async function versionOf({ versionId }: ClaimedJob): Promise<VariantVersion> {
+    const version = versions.get(versionId) ?? (await deps.findVersion(versionId));
+    if (!version) throw new Error(`The version ${versionId} of the job is unknown.`);
+    versions.set(versionId, version);
+    return version;
+  }
+
+  async function runToEnd(job: ClaimedJob, node: ReadyNode): Promise<void> {
+    try {
+      preparing.set(job.id, false);
+      const run = toRun(job, node, await versionOf(job));
+      byJob.set(job.id, run);
+      if (preparing.get(job.id)) interrupt(run, 'CANCELLED');
+      if (interruption) interrupt(run, interruption);
+      await runJob(run, deps);
+    } catch (error) {
+      deps.logger.error(
+        { job: job.id, reason: messageOf(error) },
+        'a run could not be ended; its lease will run out',
+      );
+    }
+  }
+
+  return {
+    byJob,
+    countOn: (nodeId) => [...underway.values()].filter((each) => each === nodeId).length,
+    start(job, node) {
+      const done = runToEnd(job, node).finally(() => {
+        byJob.delete(job.id);
+        preparing.delete(job.id);
+        underway.delete(done);
+        deps.onEnded();
+      });
+      underway.set(done, node.node.id);
+    },
+    cancel(jobId) {
+      const run = byJob.get(jobId as Id<'job'>);
+      if (run && !run.isEnding) interrupt(run, 'CANCELLED');
+      if (preparing.has(jobId)) preparing.set(jobId, true);
+    },
+    interruptAll(reason) {
+      interruption = reason;
+      for (const run of byJob.values()) interrupt(run, reason);
+    },
+    async settled() {
+      await Promise.all(underway.keys());
+    },
+  };
+}
+
+function toRun(job: ClaimedJob, node: ReadyNode, version: VariantVersion): Run {
+  const engine = node.engines.get(job.engineKey);
+  if (!engine) throw new Error(`The node ${node.node.name} does not serve ${job.engineKey}.`);
+  const { manifest, schedulerConfig } = version;
+  return {
+    job,
+    node,
+    engine,
+    version,
+    plan: compilePlan({ manifest, schedulerConfig, settings: job.recipe.settings }),
+    step: 0,
+    reportedStep: 0,
+    preview: null,
+    nextSequence: job.nextSequence,
+    sequenceMax: job.sequenceMax,
+    interruption: null,
+    isEnding: false,
+    lost: new AbortController(),
+  };
+}

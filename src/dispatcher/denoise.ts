@@ -1,0 +1,114 @@
+import type { Picture } from '../diffusion/index.ts';
+import {
+  advance,
+  combineGuidance,
+  hasNonFinite,
+  modelInput,
+  startPicture,
+  timestepOf,
+} from '../diffusion/index.ts';
+import type { Conditions } from './encode-prompts.ts';
+import { asFloats } from './encode-prompts.ts';
+import type { Rows } from './engines.ts';
+import { JobFailure } from './failure.ts';
+import { inferPart } from './infer-part.ts';
+import type { Run } from './run.ts';
+import { throwIfInterrupted } from './run.ts';
+
+/**
+ * The step loop: one call per evaluation over all pictures of the job, scheduler arithmetic between
+ * the calls, and nothing else on the path. `onStep` is told after each evaluation and must not block.
+ */
+export async function denoise(
+  run: Run,
+  conditions: Conditions,
+  onStep: (pictures: readonly Picture[]) => void,
+): Promise<readonly Picture[]> {
+  const { plan } = run;
+  const pictures = plan.seeds.map((seed) => startPicture(plan, seed));
+  const inputs = createInputs(run, conditions);
+  const guided = new Float32Array(plan.latentSize);
+  for (let i = 0; i < plan.totalSteps; i += 1) {
+    throwIfInterrupted(run);
+    const rows = inputs.fill(pictures, i);
+    const answer = await inferPart(run, { part: plan.guidance.part, output: 'noise_pred' }, rows);
+    const values = asFloats(answer.data);
+    if (hasNonFinite(values)) throw numericFailure();
+    for (const [index, picture] of pictures.entries()) {
+      advance(plan, picture, i, predictionOf(run, { values, index, guided }));
+    }
+    run.step = i + 1;
+    onStep(pictures);
+  }
+  if (pictures.some((picture) => hasNonFinite(picture.latents))) throw numericFailure();
+  return pictures;
+}
+
+function numericFailure(): JobFailure {
+  return new JobFailure(
+    'MODEL_NUMERIC_ERROR',
+    'The model produced numbers that are not finite. It was not charged.',
+  );
+}
+
+interface Prediction {
+  readonly values: Float32Array;
+  readonly index: number;
+  readonly guided: Float32Array;
+}
+
+/** The guided noise prediction of one picture: a row of the answer, or two rows combined. */
+function predictionOf({ plan }: Run, { values, index, guided }: Prediction): Float32Array {
+  const row = (at: number) => values.subarray(at * plan.latentSize, (at + 1) * plan.latentSize);
+  if (plan.guidance.form !== 'OUTSIDE') return row(index);
+  combineGuidance(row(index), row(index + plan.imageCount), plan.guidance.scale, guided);
+  return guided;
+}
+
+interface Inputs {
+  /** The rows of evaluation `i`. The arrays are the same each time: a call must end before the next. */
+  fill(pictures: readonly Picture[], i: number): Rows;
+}
+
+function createInputs(run: Run, { cond, uncond }: Conditions): Inputs {
+  const { plan, version } = run;
+  const { form, scale } = plan.guidance;
+  const { tokensMax, hiddenSize } = version.manifest;
+  const count = form === 'OUTSIDE' ? 2 * plan.imageCount : plan.imageCount;
+  const sample = new Float32Array(count * plan.latentSize);
+  const timestep = new Float32Array(count);
+  const states = (row: (index: number) => Float32Array) => ({
+    shape: [count, tokensMax, hiddenSize],
+    data: stack(count, tokensMax * hiddenSize, row),
+  });
+  const isNegative = (index: number) => form === 'OUTSIDE' && index < plan.imageCount;
+  const fixed: Rows = {
+    encoder_hidden_states: states((index) => (isNegative(index) ? (uncond ?? cond) : cond)),
+    ...(plan.guidance.part === 'unet_cfg' && {
+      uncond_hidden_states: states(() => uncond ?? cond),
+      guidance: { shape: [count, 1], data: new Float32Array(count).fill(scale) },
+    }),
+  };
+  const sampleShape = [count, ...plan.latentShape];
+  return {
+    fill(pictures, i) {
+      for (let row = 0; row < count; row += 1) {
+        const picture = pictures[row % pictures.length];
+        const out = sample.subarray(row * plan.latentSize, (row + 1) * plan.latentSize);
+        if (picture) modelInput(plan, picture, i, out);
+      }
+      timestep.fill(timestepOf(plan, i));
+      return {
+        sample: { shape: sampleShape, data: sample },
+        timestep: { shape: [count, 1], data: timestep },
+        ...fixed,
+      };
+    },
+  };
+}
+
+function stack(count: number, size: number, row: (index: number) => Float32Array): Float32Array {
+  const data = new Float32Array(count * size);
+  for (let index = 0; index < count; index += 1) data.set(row(index), index * size);
+  return data;
+}

@@ -1,0 +1,160 @@
+import type { VariantVersion } from '../domains/catalog/index.ts';
+import type { Fleet } from '../domains/fleet/index.ts';
+import type { Completion, Doorbell } from '../domains/generation/index.ts';
+import { CANCEL_CHANNEL, QUEUE_CHANNEL } from '../domains/generation/index.ts';
+import type { Scheduling } from '../domains/scheduling/index.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { messageOf } from '../kernel/errors.ts';
+import type { Id } from '../kernel/ids.ts';
+import type { Random } from '../kernel/random.ts';
+import { repeat } from '../kernel/repeat.ts';
+import type { Wake } from '../kernel/wake.ts';
+import { createWake } from '../kernel/wake.ts';
+import type { ActiveRuns } from './active-runs.ts';
+import { createActiveRuns } from './active-runs.ts';
+import type { FinishDeps } from './finish.ts';
+import { beat } from './heartbeat.ts';
+import type { HeldNodes } from './held-nodes.ts';
+import { createHeldNodes } from './held-nodes.ts';
+import type { DispatcherLogger } from './log.ts';
+import type { NodeConnector } from './node-connector.ts';
+import { createProgressWriter } from './progress.ts';
+import type { DispatcherSettings } from './settings.ts';
+
+export interface DispatcherDeps extends FinishDeps {
+  readonly fleet: Fleet;
+  readonly scheduling: Scheduling;
+  readonly completion: Completion;
+  readonly doorbell: Doorbell;
+  readonly connector: NodeConnector;
+  /** A variant's version, whoever owns it. */
+  readonly findVersion: (id: Id<'version'>) => Promise<VariantVersion | null>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: DispatcherLogger;
+  readonly settings: DispatcherSettings;
+}
+
+/**
+ * Drives engines: holds nodes, claims jobs for their free instances, and runs each job step by step.
+ * Disposing drains: nothing new is claimed, calls in flight end, unfinished jobs and the nodes are
+ * given back at once.
+ */
+export interface Dispatcher extends AsyncDisposable {
+  readonly id: Id<'dispatcher'>;
+  /** Resolves once a node has answered and jobs can run; rejects with the reason of `signal`. */
+  ready(signal: AbortSignal): Promise<void>;
+}
+
+/** What the loops of one dispatcher share. */
+interface Parts {
+  readonly id: Id<'dispatcher'>;
+  readonly nodes: HeldNodes;
+  readonly runs: ActiveRuns;
+  /** Rung when there may be something to claim. */
+  readonly wake: Wake;
+  /** Rung when the nodes need a look. */
+  readonly tendWake: Wake;
+  readonly isReady: PromiseWithResolvers<void>;
+}
+
+/** Starts a dispatcher; it takes whatever nodes are free, now and later. */
+export function startDispatcher(deps: DispatcherDeps): Dispatcher {
+  const id = deps.newId('dispatcher');
+  const wake = createWake(deps.clock);
+  const tendWake = createWake(deps.clock);
+  const nodes = createHeldNodes(id, { ...deps, onSuspect: () => tendWake.ring() });
+  const progress = createProgressWriter(deps);
+  const runs = createActiveRuns({ ...deps, nodes, progress, onEnded: () => wake.ring() });
+  const parts: Parts = { id, nodes, runs, wake, tendWake, isReady: Promise.withResolvers() };
+  const stopping = new AbortController();
+  // Heartbeats and progress go on while the drain lasts, so that a job that is being ended stays ours.
+  const drained = new AbortController();
+  const silence = listen(deps, parts);
+  const loops = [
+    claimLoop(deps, parts, stopping.signal),
+    tendLoop(deps, parts, stopping.signal),
+    repeat(() => keepLeases(deps, parts), deps.clock, drained.signal),
+    progress.loop(() => runs.byJob.values(), drained.signal),
+  ];
+  return {
+    id,
+    ready: (signal) => untilReady(parts, signal),
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      silence();
+      runs.interruptAll('STOPPING');
+      await runs.settled();
+      drained.abort();
+      await Promise.all(loops);
+      // A claim that was on its way when the stop came has been interrupted from its start.
+      await runs.settled();
+      await nodes[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function listen({ doorbell }: DispatcherDeps, { wake, runs }: Parts): () => void {
+  const stops = [
+    doorbell.onRing(QUEUE_CHANNEL, () => wake.ring()),
+    doorbell.onRing(CANCEL_CHANNEL, (jobId) => {
+      // Null: rings were missed, and the next heartbeat brings what they would have said.
+      if (jobId !== null) runs.cancel(jobId);
+    }),
+  ];
+  return () => stops.forEach((stop) => stop());
+}
+
+async function claimLoop(deps: DispatcherDeps, parts: Parts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await claim(deps, parts).catch((error: unknown) => {
+      deps.logger.warn({ reason: messageOf(error) }, 'claiming failed');
+    });
+    await parts.wake.next(deps.settings.pollMs, signal);
+  }
+}
+
+/** Claims as many jobs as have a free instance: a job that waits in a node's queue could run elsewhere. */
+async function claim({ scheduling, settings }: DispatcherDeps, { id, nodes, runs }: Parts): Promise<void> {
+  for (const node of nodes.ready()) {
+    for (const [engineKey, engine] of node.engines) {
+      const limit = engine.instances - runs.countOn(node.node.id);
+      const request = { holder: id, engineKeys: [engineKey], limit, leaseMs: settings.leaseMs };
+      for (const job of await scheduling.claim(request)) runs.start(job, node);
+    }
+  }
+}
+
+async function tendLoop(
+  { logger, settings }: DispatcherDeps,
+  { nodes, wake, tendWake, isReady }: Parts,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await nodes.tend(signal).catch((error: unknown) => {
+      logger.warn({ reason: messageOf(error) }, 'nodes could not be tended');
+    });
+    const hasNode = nodes.ready().length > 0;
+    if (hasNode) isReady.resolve();
+    wake.ring();
+    // Without a node nothing runs: look more often, one may be starting right now.
+    await tendWake.next(hasNode ? settings.heartbeatMs : settings.heartbeatMs / 6, signal);
+  }
+}
+
+async function keepLeases(deps: DispatcherDeps, { runs }: Parts): Promise<number> {
+  await beat(deps, runs.byJob);
+  return deps.settings.heartbeatMs;
+}
+
+async function untilReady({ isReady }: Parts, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    await Promise.race([isReady.promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

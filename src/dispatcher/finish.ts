@@ -1,0 +1,60 @@
+import type { Image, OutputFormat } from '../domains/generation/index.ts';
+import type { Picture } from '../diffusion/index.ts';
+import type { NewId } from '../kernel/ids.ts';
+import type { BlobStore } from './blobs.ts';
+import { decode } from './decode.ts';
+import type { Pictures, Rgb } from './pictures.ts';
+import type { Run } from './run.ts';
+
+export interface FinishDeps {
+  readonly blobs: BlobStore;
+  readonly pictures: Pictures;
+  readonly newId: NewId;
+}
+
+const EXTENSION: Readonly<Record<OutputFormat, string>> = { PNG: 'png', JPEG: 'jpg', WEBP: 'webp' };
+
+/** Decodes, encodes and stores a finished job's pictures. Nothing is told of them before `complete`. */
+export async function finish(
+  run: Run,
+  deps: FinishDeps,
+  pictures: readonly Picture[],
+): Promise<readonly Image[]> {
+  const pixels = await decode(run, pictures);
+  return Promise.all(pixels.map((rgb, index) => store(run, deps, { rgb, index })));
+}
+
+async function store(
+  run: Run,
+  deps: FinishDeps,
+  { rgb, index }: { rgb: Rgb; index: number },
+): Promise<Image> {
+  const { tenantId, id: jobId, fence, recipe } = run.job;
+  const format = recipe.settings.outputFormat;
+  const id = deps.newId('image');
+  // The fence keeps a zombie's objects apart from its successor's; the id keeps keys from being guessed.
+  const base = `${tenantId}/${jobId}/${fence}/${id}`;
+  const [file, thumbnail] = await Promise.all([
+    deps.pictures.encode(rgb, format),
+    deps.pictures.thumbnail(rgb),
+  ]);
+  const objectKey = `${base}.${EXTENSION[format]}`;
+  const thumbnailKey = `${base}-thumbnail.webp`;
+  await deps.blobs.put(objectKey, file.bytes, file.contentType);
+  await deps.blobs.put(thumbnailKey, thumbnail.bytes, thumbnail.contentType);
+  return {
+    id,
+    tenantId,
+    jobId,
+    index,
+    width: rgb.width,
+    height: rgb.height,
+    seed: run.plan.seeds[index] ?? recipe.settings.seed,
+    format,
+    bytes: file.bytes.length,
+    sha256: file.sha256,
+    pixelSha256: file.pixelSha256,
+    objectKey,
+    thumbnailKey,
+  };
+}

@@ -1,0 +1,31 @@
+import type { Engines } from './engines.ts';
+
+/** One model that a node can run now. */
+export interface ServedModel {
+  /** `pico.unet_cfg` */
+  readonly name: string;
+  readonly version: string;
+  /** Rows per call at most. */
+  readonly maxBatch: number;
+  /** Calls that run at the same time. */
+  readonly instances: number;
+}
+
+export interface NodeReport {
+  readonly server: string;
+  readonly version: string;
+  readonly ready: boolean;
+  readonly models: readonly ServedModel[];
+}
+
+/** An open connection to one node; whoever made it disposes of it. */
+export interface NodeConnection extends AsyncDisposable {
+  readonly engines: Engines;
+  /** Rejects with an `EngineError` when the node does not answer. */
+  describe(signal: AbortSignal): Promise<NodeReport>;
+}
+
+/** Opens connections to nodes by their address, `grpc://host:port`. Connecting is lazy: it cannot fail here. */
+export interface NodeConnector {
+  connect(address: string): NodeConnection;
+}

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import type { EngineRecord } from '../domains/fleet/index.ts';
+import { engineKeyOf } from '../domains/generation/index.ts';
+import type { NodeReport, ServedModel } from './node-connector.ts';
+
+/** One variant version as a node serves it: what its parts can take. */
+export interface NodeEngine {
+  readonly model: string;
+  readonly version: number;
+  /** U-Net calls that run at the same time. */
+  readonly instances: number;
+  /** Rows per call, by the part's name. */
+  readonly maxBatch: ReadonlyMap<string, number>;
+}
+
+const SERVED_NAME = /^(?<model>.+)\.(?<part>[a-z0-9_]+)$/;
+const UNET = /^unet(_cfg)?$/;
+
+/** Groups a node's models `<variant>.<part>` by variant and version; what is named otherwise is not ours. */
+export function toNodeEngines({ models }: NodeReport): ReadonlyMap<string, NodeEngine> {
+  const named = models.flatMap((served) => {
+    const { model, part } = SERVED_NAME.exec(served.name)?.groups ?? {};
+    return model !== undefined && part !== undefined ? [{ served, model, part }] : [];
+  });
+  const groups = Map.groupBy(named, ({ model, served }) => engineKeyOf(model, Number(served.version)));
+  return new Map(
+    [...groups].flatMap(([key, parts]) => {
+      const unets = parts.filter(({ part }) => UNET.test(part));
+      const [first] = parts;
+      if (!first || unets.length === 0) return [];
+      const engine: NodeEngine = {
+        model: first.model,
+        version: Number(first.served.version),
+        instances: Math.min(...unets.map(({ served }) => served.instances)),
+        maxBatch: new Map(parts.map(({ part, served }) => [part, served.maxBatch])),
+      };
+      return [[key, engine] as const];
+    }),
+  );
+}
+
+/** What the fleet records of a node: one row per variant version. */
+export function toEngineRecords(
+  report: NodeReport,
+  engines: ReadonlyMap<string, NodeEngine>,
+): readonly Omit<EngineRecord, 'id'>[] {
+  return [...engines.values()].map((engine) => ({
+    model: engine.model,
+    version: engine.version,
+    fingerprint: fingerprintOf(report, engine),
+    instances: engine.instances,
+    batchMax: Math.min(...engine.maxBatch.values()),
+  }));
+}
+
+/** The server, its version, and the models as it serves them: two engines that agree here answer alike. */
+function fingerprintOf({ server, version, models }: NodeReport, engine: NodeEngine): string {
+  const served = models
+    .filter(({ name }) => name.startsWith(`${engine.model}.`))
+    .map((model: ServedModel) => [model.name, model.version, model.maxBatch]);
+  return createHash('sha256')
+    .update(JSON.stringify([server, version, served.toSorted()]))
+    .digest('hex');
+}

@@ -1,0 +1,20 @@
+/** How a dispatcher keeps what it holds. All times in milliseconds. */
+export interface DispatcherSettings {
+  /** How long a job or node stays ours without a heartbeat. */
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  /** How long a missed ring can go unnoticed. */
+  readonly pollMs: number;
+  /** At most one STEP and one PREVIEW per job in this time. */
+  readonly progressMs: number;
+  /** How often an engine may fail a job before the job is FAILED. */
+  readonly attemptsMax: number;
+}
+
+export const DEFAULT_DISPATCHER_SETTINGS: DispatcherSettings = {
+  leaseMs: 5_000,
+  heartbeatMs: 1_500,
+  pollMs: 1_000,
+  progressMs: 100,
+  attemptsMax: 3,
+};
