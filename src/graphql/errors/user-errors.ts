@@ -1,0 +1,41 @@
+import type { UserErrorCode } from '../../kernel/errors.ts';
+import { DomainError, DomainErrors, isUserErrorCode } from '../../kernel/errors.ts';
+
+interface UserError {
+  readonly code: UserErrorCode;
+  readonly field: readonly string[];
+  readonly message: string;
+}
+
+interface UserErrors {
+  readonly userErrors: readonly UserError[];
+}
+
+/**
+ * Runs a mutation and tells what its caller can mend as `userErrors` of the payload. Anything else
+ * is thrown on, also when it comes together with things that could be mended.
+ */
+export async function withUserErrors<Payload extends object>(
+  work: () => Promise<Payload>,
+): Promise<UserErrors | (Payload & UserErrors)> {
+  try {
+    return { ...(await work()), userErrors: [] };
+  } catch (error) {
+    const userErrors = toUserErrors(error);
+    if (!userErrors) throw error;
+    return { userErrors };
+  }
+}
+
+function toUserErrors(error: unknown): readonly UserError[] | null {
+  const refusals = refusalsOf(error);
+  const userErrors = refusals.flatMap(({ code, field, message }) =>
+    isUserErrorCode(code) ? [{ code, field, message }] : [],
+  );
+  return userErrors.length > 0 && userErrors.length === refusals.length ? userErrors : null;
+}
+
+function refusalsOf(error: unknown): readonly DomainError[] {
+  if (error instanceof DomainErrors) return error.errors;
+  return error instanceof DomainError ? [error] : [];
+}

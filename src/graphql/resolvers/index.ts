@@ -1,0 +1,33 @@
+import type { Resolvers } from '../../generated/graphql/resolvers.ts';
+import { DateTime } from '../schema/date-time.ts';
+import { Seed } from '../schema/seed.ts';
+import { Url } from '../schema/url.ts';
+import { jobCancel } from './mutation-job-cancel.ts';
+import { jobSubmit } from './mutation-job-submit.ts';
+import { job } from './query-job.ts';
+import { jobs } from './query-jobs.ts';
+import { schedulers } from './query-schedulers.ts';
+import { variant } from './query-variant.ts';
+import { variants } from './query-variants.ts';
+import { viewer } from './query-viewer.ts';
+import { jobEvents } from './subscription-job-events.ts';
+import { Image } from './type-image.ts';
+import { Job } from './type-job.ts';
+import { JobConnection } from './type-job-connection.ts';
+import { Variant, VariantVersion } from './type-variant.ts';
+import { Viewer } from './type-viewer.ts';
+
+export const resolvers: Resolvers = {
+  Query: { viewer, job, jobs, variant, variants, schedulers },
+  Mutation: { jobSubmit, jobCancel },
+  Subscription: { jobEvents },
+  Image,
+  Job,
+  JobConnection,
+  Variant,
+  VariantVersion,
+  Viewer,
+  DateTime,
+  Seed,
+  Url,
+};

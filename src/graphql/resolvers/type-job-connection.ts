@@ -1,0 +1,3 @@
+import type { JobConnectionResolvers } from '../../generated/graphql/resolvers.ts';
+
+export const JobConnection: JobConnectionResolvers = { pageInfo: (page) => page };

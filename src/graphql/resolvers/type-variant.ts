@@ -1,0 +1,10 @@
+import type { VariantResolvers, VariantVersionResolvers } from '../../generated/graphql/resolvers.ts';
+
+export const Variant: VariantResolvers = { liveVersion: ({ live }) => live };
+
+export const VariantVersion: VariantVersionResolvers = {
+  nativeSize: ({ manifest }) => manifest.nativeSize,
+  sizeMultiple: ({ manifest }) => manifest.sizeMultiple,
+  tokensMax: ({ manifest }) => manifest.tokensMax,
+  defaults: ({ manifest }) => manifest.defaults,
+};

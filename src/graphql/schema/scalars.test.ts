@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import type { ValueNode } from 'graphql';
+import { Kind } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { DateTime } from './date-time.ts';
+import { Seed } from './seed.ts';
+import { Url } from './url.ts';
+
+const REFUSED = /^A (Seed|DateTime|Url) is /;
+
+const literal = (kind: Kind.STRING | Kind.INT | Kind.FLOAT, value: string): ValueNode => ({ kind, value });
+
+describe('Seed', () => {
+  const seed = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+
+  it('takes every unsigned 64-bit number as text and gives the same text back', () => {
+    fc.assert(
+      fc.property(seed, (value) => {
+        expect(Seed.parseValue(String(value))).toBe(value);
+        expect(Seed.parseLiteral(literal(Kind.STRING, String(value)))).toBe(value);
+        expect(Seed.parseLiteral(literal(Kind.INT, String(value)))).toBe(value);
+        expect(Seed.serialize(value)).toBe(String(value));
+      }),
+    );
+  });
+
+  it('takes a number only where JSON holds it exactly', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), (value) => {
+        expect(Seed.parseValue(value)).toBe(BigInt(value));
+      }),
+    );
+    expect(() => Seed.parseValue(2 ** 53)).toThrow('A Seed is a whole number');
+  });
+
+  it('refuses everything else', () => {
+    const outside = fc.oneof(fc.bigInt({ max: -1n }), fc.bigInt({ min: 2n ** 64n })).map(String);
+    const other = fc
+      .anything()
+      .filter((each) => !/^\d+$/.test(typeof each === 'string' ? each : `x${typeof each}`));
+    fc.assert(fc.property(outside, (value) => void expect(() => Seed.parseValue(value)).toThrow(REFUSED)));
+    fc.assert(
+      fc.property(other, (value) => {
+        fc.pre(!Number.isSafeInteger(value) || Number(value) < 0);
+        fc.pre(!Object.is(value, -0));
+        expect(() => Seed.parseValue(value)).toThrow(REFUSED);
+      }),
+    );
+    for (const text of ['', '-1', '01', '1.0', '1e3', ' 1', '0x1', '١'])
+      expect(() => Seed.parseValue(text)).toThrow(REFUSED);
+    expect(() => Seed.parseLiteral(literal(Kind.FLOAT, '1.5'))).toThrow(REFUSED);
+  });
+});
+
+describe('DateTime', () => {
+  it('comes back from its own text, to the millisecond', () => {
+    const years = {
+      min: new Date('0000-01-01T00:00:00Z'),
+      max: new Date('9999-12-31T23:59:59.999Z'),
+      noInvalidDate: true,
+    };
+    fc.assert(
+      fc.property(fc.date(years), (at) => {
+        expect(DateTime.parseValue(DateTime.serialize(at))).toEqual(at);
+        expect(DateTime.parseLiteral(literal(Kind.STRING, DateTime.serialize(at)))).toEqual(at);
+      }),
+    );
+  });
+
+  it('takes an offset', () => {
+    expect(DateTime.parseValue('2026-03-01T10:30:00+01:00')).toEqual(new Date('2026-03-01T09:30:00Z'));
+  });
+
+  it.each([
+    '2026-03-01',
+    '2026-03-01T09:30:00',
+    '2026-02-30T00:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '1 March 2026',
+    '',
+    0,
+    null,
+  ])('refuses %j', (value) => {
+    expect(() => DateTime.parseValue(value)).toThrow(REFUSED);
+  });
+});
+
+describe('Url', () => {
+  it('is absolute', () => {
+    expect(Url.serialize('https://example.com/a?b=c')).toBe('https://example.com/a?b=c');
+    for (const value of ['/objects/a', '', 7]) expect(() => Url.parseValue(value)).toThrow(REFUSED);
+  });
+});

@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Server as ProtocolServer } from 'graphql-ws';
+import { handleProtocols, makeServer } from 'graphql-ws';
+import type { WebSocket } from 'ws';
+import { WebSocketServer } from 'ws';
+import type { Clock } from '../../kernel/clock.ts';
+import { rawAnswer, refusalOf } from '../../platform/http/index.ts';
+import { GRAPHQL_PATH } from './http.ts';
+import { isOriginAllowed } from './origin.ts';
+import type { SocketProtocolDeps } from './socket-protocol.ts';
+import { socketProtocol } from './socket-protocol.ts';
+import type { SocketRegistry } from './socket-registry.ts';
+import { createSocketRegistry } from './socket-registry.ts';
+import type { SocketSession } from './socket-session.ts';
+import { abortOperations, CLOSE, createSession, reapOperations } from './socket-session.ts';
+import { watchSockets } from './socket-watch.ts';
+
+export interface SocketDoorDeps extends Omit<SocketProtocolDeps, 'sockets'> {
+  readonly server: Server;
+  readonly clock: Clock;
+  /** Origins such as `https://console.example.com` whose pages may connect, besides the server's own. */
+  readonly allowedOrigins: readonly string[];
+}
+
+const FRAME_BYTES_MAX = 64 * 1024;
+// What a client that does not read may hold of our memory before it is cut off.
+const BUFFERED_BYTES_MAX = 1024 * 1024;
+const FAREWELL_MS = 2_000;
+
+/**
+ * Serves subscriptions at `/graphql`. Closing it refuses new sockets, closes the open ones with 1001
+ * and cuts off those that do not leave; the HTTP server itself stays the caller's.
+ */
+export function openSocketDoor(deps: SocketDoorDeps): AsyncDisposable {
+  const { server, clock, logger } = deps;
+  const sockets = createSocketRegistry();
+  const protocol = makeServer(socketProtocol({ ...deps, sockets }));
+  const wire = new WebSocketServer({
+    noServer: true,
+    maxPayload: FRAME_BYTES_MAX,
+    // Off: a few bytes of a compressed frame can stand for any number of plain ones.
+    perMessageDeflate: false,
+    handleProtocols,
+  });
+  const closing = new AbortController();
+  const watch = watchSockets({ sockets, access: deps.services.access, clock, logger }, closing.signal);
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const refusal = closing.signal.aborted ? 503 : refusalStatus(request, deps.allowedOrigins);
+    if (refusal !== null) return refuseUpgrade(socket, refusal);
+    return wire.handleUpgrade(request, socket, head, (opened) =>
+      serve(opened, protocol, { sockets, ...deps }),
+    );
+  };
+  server.on('upgrade', upgrade);
+  return {
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await watch;
+      await sayFarewell(sockets.open, clock);
+      server.off('upgrade', upgrade);
+      wire.close();
+    },
+  };
+}
+
+function refusalStatus(request: IncomingMessage, allowedOrigins: readonly string[]): number | null {
+  const [path] = (request.url ?? '').split('?');
+  if (path !== GRAPHQL_PATH) return 404;
+  return isOriginAllowed(request, allowedOrigins) ? null : 403;
+}
+
+function refuseUpgrade(socket: Duplex, status: number): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(rawAnswer(refusalOf(status)), () => socket.destroy());
+}
+
+type ServeDeps = Pick<SocketDoorDeps, 'logger'> & { readonly sockets: SocketRegistry };
+
+function serve(
+  socket: WebSocket,
+  protocol: ProtocolServer<SocketSession>,
+  { sockets, logger }: ServeDeps,
+): void {
+  const session = createSession(socket);
+  sockets.add(session);
+  const closed = protocol.opened(
+    {
+      protocol: socket.protocol,
+      send: (text) => send(socket, text),
+      close: (code, reason) => socket.close(code, reason),
+      onMessage: (handle) =>
+        socket.on('message', (data, isBinary) => {
+          if (isBinary) return socket.close(CLOSE.UNSUPPORTED_DATA, 'Text frames only');
+          handle(String(data)).catch((error: unknown) => {
+            logger.error({ err: error }, 'A message on a socket could not be handled.');
+            socket.close(CLOSE.INTERNAL_ERROR, 'Internal error');
+          });
+          return reapOperations(session);
+        }),
+    },
+    session,
+  );
+  socket.on('pong', () => {
+    session.isAlive = true;
+  });
+  // The library answers pings by itself; a client that sends them and reads nothing fills the buffer.
+  socket.on('ping', () => cutOffIfFull(socket, 0));
+  // The library closes with the right code after an error: 1009 for a frame too large, 1007 for bad UTF-8.
+  socket.on('error', (error) => logger.debug({ err: error }, 'A socket failed.'));
+  socket.once('close', (code, reason) => {
+    sockets.remove(session);
+    abortOperations(session);
+    closed(code, String(reason)).catch((error: unknown) =>
+      logger.error({ err: error }, 'A stream could not be ended.'),
+    );
+  });
+}
+
+/** Resolves once the kernel has taken the text, so that a slow reader slows its own streams down. */
+function send(socket: WebSocket, text: string): Promise<void> {
+  if (socket.readyState !== socket.OPEN || cutOffIfFull(socket, text.length)) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  // An error means that the socket is closing, and its `close` ends the streams.
+  socket.send(text, () => resolve());
+  return promise;
+}
+
+function cutOffIfFull(socket: WebSocket, moreBytes: number): boolean {
+  const isFull = socket.bufferedAmount + moreBytes > BUFFERED_BYTES_MAX;
+  if (isFull) socket.terminate();
+  return isFull;
+}
+
+async function sayFarewell(sessions: ReadonlySet<SocketSession>, clock: Clock): Promise<void> {
+  const leaving = [...sessions].map(async ({ socket }) => {
+    socket.close(CLOSE.GOING_AWAY, 'Going away');
+    if (socket.readyState !== socket.CLOSED) await once(socket, 'close');
+  });
+  const left = new AbortController();
+  const late = clock.sleep(FAREWELL_MS, left.signal).catch(() => undefined);
+  await Promise.race([Promise.all(leaving), late]);
+  left.abort();
+  for (const { socket } of sessions) socket.terminate();
+}

@@ -1,0 +1,10 @@
+export { closeHttp } from './close-http.ts';
+export { refusalOf } from './errors.ts';
+export type { Readiness } from './health.ts';
+export { serveHealth } from './health.ts';
+export type { ListenOptions } from './listen.ts';
+export { listen } from './listen.ts';
+export type { ObjectGrant, ServedObject, ServeObjectsOptions } from './objects.ts';
+export { serveObjects } from './objects.ts';
+export type { HttpOptions } from './open-http.ts';
+export { openHttp, rawAnswer } from './open-http.ts';
