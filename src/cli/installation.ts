@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { openOnboarding } from '../app.ts';
+import { readConfig } from '../config/index.ts';
+import type { Onboarding } from '../domains/tenancy/index.ts';
+import { deriveKeys, readRunFile } from '../hosting/index.ts';
+import { StartError } from '../kernel/errors.ts';
+import type { Host } from './host.ts';
+import { DEFAULT_DATA } from './start-options.ts';
+
+export interface InstallationFlags {
+  readonly data?: string;
+}
+
+export function addInstallationOptions(command: Command): Command {
+  return command.option(
+    '--data <dir>',
+    'the data folder of the running platform (default: .darkroom in the clone)',
+  );
+}
+
+/**
+ * Opens a running installation for an operator's command: the one whose data folder is named, or the
+ * external one of the environment (DATABASE_SYSTEM_URL and the others, with DARKROOM_SECRET).
+ */
+export async function openInstallation(
+  { environment }: Host,
+  { data }: InstallationFlags,
+): Promise<Onboarding & AsyncDisposable> {
+  const { config, secrets } = readConfig(environment);
+  if (config.database === null || data !== undefined) {
+    const { database, secret } = await readRunFile(data ?? DEFAULT_DATA);
+    return openOnboarding(database.system, deriveKeys(secret).pepper);
+  }
+  if (secrets.secret === null) {
+    throw new StartError(
+      'Set DARKROOM_SECRET to the one that the platform runs with: keys are hashed under it.',
+    );
+  }
+  return openOnboarding(config.database.system, deriveKeys(secrets.secret).pepper);
+}

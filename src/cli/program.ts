@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import { demoCommand } from './demo.ts';
+import { generateCommand } from './generate.ts';
+import type { Host } from './host.ts';
+import { keyCommand } from './key.ts';
+import { migrateCommand } from './migrate.ts';
+import { nodeCommand } from './node.ts';
+import { startCommand } from './start.ts';
+import { tenantCommand } from './tenant.ts';
+
+/** The `darkroom` command with all its subcommands. */
+export function createProgram(host: Host, version: string): Command {
+  const program = new Command('darkroom')
+    .description('Stable Diffusion for many tenants, on GPUs of your own.')
+    .version(version)
+    .showHelpAfterError('Run with --help to see what there is.');
+  for (const command of [
+    startCommand,
+    demoCommand,
+    generateCommand,
+    nodeCommand,
+    migrateCommand,
+    tenantCommand,
+    keyCommand,
+  ]) {
+    program.addCommand(command(host).copyInheritedSettings(program));
+  }
+  return program;
+}

@@ -1,0 +1,47 @@
+import { Command } from 'commander';
+import type { Host } from './host.ts';
+import { interruptible, untilAborted } from './interruptible.ts';
+import type { Platform } from './launch.ts';
+import { launch } from './launch.ts';
+import { printJson } from './output.ts';
+import type { StartFlags } from './start-options.ts';
+import { addStartOptions } from './start-options.ts';
+
+// What Apollo's own server uses, so that the field's tools find it without being told.
+const PORT = 4000;
+
+/** `darkroom start`: the whole platform on this machine, until Ctrl-C. */
+export function startCommand(host: Host): Command {
+  const command = new Command('start').description('run the whole platform on this machine until Ctrl-C');
+  return addStartOptions(command, { port: PORT })
+    .option(
+      '--json',
+      'when ready, print one line of JSON: {api, ws, node, apiKey, tenantId, databaseUrl, dataDir}',
+    )
+    .action((flags: StartFlags & { readonly json?: boolean }) =>
+      interruptible(host, async (signal) => {
+        const say = (text: string) => host.stderr.write(`darkroom: ${text}\n`);
+        await using platform = await launch(host, { flags, logLevel: 'info', signal, say });
+        if (flags.json) printJson(host.stdout, platform.readyLine);
+        else printText(host, platform);
+        await untilAborted(signal);
+        say('stopping');
+        return 0;
+      }),
+    );
+}
+
+function printText({ stdout }: Host, { readyLine: { api, apiKey, dataDir } }: Platform): void {
+  stdout.write(`Darkroom is ready.
+
+  API        ${api}
+  first key  ${apiKey}
+  data       ${dataDir}
+
+Draw something from another terminal:
+
+  npm exec -- darkroom generate "a red apple, blue background" --api ${api} --key ${apiKey}
+
+Ctrl-C stops it.
+`);
+}

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig } from './config.ts';
+
+const ALL = {
+  DATABASE_URL: 'postgres://app@db/darkroom',
+  DATABASE_AUTH_URL: 'postgres://auth@db/darkroom',
+  DATABASE_DISPATCHER_URL: 'postgres://dispatcher@db/darkroom',
+  DATABASE_SYSTEM_URL: 'postgres://system@db/darkroom',
+  DATABASE_LISTEN_URL: 'postgres://app@direct/darkroom',
+};
+
+describe('configuration', () => {
+  it('needs nothing: without settings the embedded database is meant', () => {
+    expect(readConfig({}).config).toMatchObject({
+      database: null,
+      logLevel: null,
+      http: { host: '127.0.0.1' },
+    });
+    expect(readConfig({ DATABASE_URL: '' }).config.database).toBeNull();
+  });
+
+  it('takes all five logins of an external database, or names the missing ones', () => {
+    expect(readConfig(ALL).config.database).toMatchObject({ listen: ALL.DATABASE_LISTEN_URL });
+    const { DATABASE_SYSTEM_URL: _, ...without } = ALL;
+    expect(() => readConfig(without)).toThrow(/DATABASE_SYSTEM_URL missing/);
+  });
+
+  it('names every setting at fault, and never its value', () => {
+    const wrong = { DARKROOM_SECRET: 'hunter2', DARKROOM_LOG_LEVEL: 'loud', DATABASE_URL: 'mysql://secret' };
+    expect(() => readConfig(wrong)).toThrow(/DARKROOM_LOG_LEVEL.*DARKROOM_SECRET.*DATABASE_URL/);
+    expect(() => readConfig(wrong)).not.toThrow(/hunter2|mysql/);
+  });
+
+  it('keeps secrets out of what may be logged', () => {
+    const secret = 's'.repeat(40);
+    const { config, secrets } = readConfig({
+      DARKROOM_SECRET: secret,
+      DATABASE_MIGRATE_URL: 'postgres://admin:pw@db/x',
+    });
+    expect(secrets.secret).toBe(secret);
+    expect(JSON.stringify(config)).not.toMatch(/ssss|admin/);
+  });
+});

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { StartError } from '../kernel/errors.ts';
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The settings of a process, read once, grouped and frozen. Secrets are apart, so that a config can be logged. */
+export interface Config {
+  /** Null: what suits the command. */
+  readonly logLevel: LogLevel | null;
+  /** Null: the embedded Postgres. */
+  readonly database: DatabaseUrls | null;
+  readonly http: {
+    readonly host: string;
+    /** What clients reach the API under, when that is not where it listens. */
+    readonly publicUrl: string | null;
+    /** Origins of pages that may open sockets besides our own. */
+    readonly allowedOrigins: readonly string[];
+  };
+  /** How long one call to a node may take, in milliseconds. */
+  readonly nodeCallTimeoutMs: number;
+}
+
+/** A login per role; see `darkroom migrate`. */
+export interface DatabaseUrls {
+  readonly app: string;
+  readonly auth: string;
+  readonly dispatcher: string;
+  readonly system: string;
+  readonly listen: string;
+}
+
+export interface Secrets {
+  /** The pepper of API keys and the root of the URL signature; null: kept in the data folder. */
+  readonly secret: string | null;
+  /** An administrator's login, for `darkroom migrate` alone. */
+  readonly migrateUrl: string | null;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const postgresUrl = z
+  .string()
+  .refine((text) => /^postgres(ql)?:\/\//.test(text), 'must start with postgres://');
+
+const environment = z.object({
+  DARKROOM_LOG_LEVEL: z.enum(LOG_LEVELS).optional(),
+  DARKROOM_HOST: z.string().min(1).default('127.0.0.1'),
+  DARKROOM_PUBLIC_URL: z.url().optional(),
+  DARKROOM_ALLOWED_ORIGINS: z.string().default(''),
+  DARKROOM_NODE_CALL_TIMEOUT_MS: z.coerce.number().int().positive().default(30_000),
+  DARKROOM_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
+  DATABASE_URL: postgresUrl.optional(),
+  DATABASE_AUTH_URL: postgresUrl.optional(),
+  DATABASE_DISPATCHER_URL: postgresUrl.optional(),
+  DATABASE_SYSTEM_URL: postgresUrl.optional(),
+  DATABASE_LISTEN_URL: postgresUrl.optional(),
+  DATABASE_MIGRATE_URL: postgresUrl.optional(),
+});
+
+type Raw = z.infer<typeof environment>;
+
+/** Reads the environment. Throws a `StartError` that names every setting at fault. */
+export function readConfig(env: Environment): { readonly config: Config; readonly secrets: Secrets } {
+  // An empty variable is one that was not set: shells and compose files make no difference.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+    throw new StartError(`The environment is not right: ${faults.join('; ')}.`);
+  }
+  const raw = parsed.data;
+  return {
+    config: Object.freeze({
+      logLevel: raw.DARKROOM_LOG_LEVEL ?? null,
+      database: readDatabase(raw),
+      http: {
+        host: raw.DARKROOM_HOST,
+        publicUrl: raw.DARKROOM_PUBLIC_URL ?? null,
+        allowedOrigins: raw.DARKROOM_ALLOWED_ORIGINS.split(',').filter((origin) => origin !== ''),
+      },
+      nodeCallTimeoutMs: raw.DARKROOM_NODE_CALL_TIMEOUT_MS,
+    }),
+    secrets: Object.freeze({
+      secret: raw.DARKROOM_SECRET ?? null,
+      migrateUrl: raw.DATABASE_MIGRATE_URL ?? null,
+    }),
+  };
+}
+
+const REQUIRED = [
+  'DATABASE_AUTH_URL',
+  'DATABASE_DISPATCHER_URL',
+  'DATABASE_SYSTEM_URL',
+  'DATABASE_LISTEN_URL',
+] as const;
+
+function readDatabase(raw: Raw): DatabaseUrls | null {
+  const { DATABASE_URL: app } = raw;
+  const missing = REQUIRED.filter((name) => raw[name] === undefined);
+  if (app === undefined && missing.length === REQUIRED.length) return null;
+  if (app === undefined || missing.length > 0) {
+    const names = [...(app === undefined ? ['DATABASE_URL'] : []), ...missing];
+    throw new StartError(
+      `An external Postgres needs all five logins; ${names.join(', ')} missing. \`darkroom migrate\` prints them.`,
+    );
+  }
+  return Object.freeze({
+    app,
+    auth: raw.DATABASE_AUTH_URL ?? '',
+    dispatcher: raw.DATABASE_DISPATCHER_URL ?? '',
+    system: raw.DATABASE_SYSTEM_URL ?? '',
+    listen: raw.DATABASE_LISTEN_URL ?? '',
+  });
+}
