@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { databaseUrl } from '../../src/platform/db/url.ts';
+import type { ExternalPostgres } from '../support/external-postgres.ts';
+import { startExternalPostgres } from '../support/external-postgres.ts';
+import { copyPico } from '../support/models.ts';
+import type { Environment } from '../support/platform.ts';
+import { ask, draw, rowsOf, runJson, startPlatform } from '../support/platform.ts';
+import { complaintsIn, runDarkroom } from '../support/processes.ts';
+import { processesIn } from '../support/process-table.ts';
+import type { Sandbox } from '../support/sandbox.ts';
+import { createSandbox } from '../support/sandbox.ts';
+
+const SETTINGS = [
+  'DATABASE_URL',
+  'DATABASE_AUTH_URL',
+  'DATABASE_DISPATCHER_URL',
+  'DATABASE_SYSTEM_URL',
+  'DATABASE_LISTEN_URL',
+];
+const SECRET = { DARKROOM_SECRET: 'a secret of at least thirty-two characters' };
+
+const stack = new AsyncDisposableStack();
+let sandbox: Sandbox;
+let postgres: ExternalPostgres;
+let models: readonly string[];
+/** What the first migration printed. */
+let settings: Environment;
+
+beforeAll(async () => {
+  sandbox = stack.use(await createSandbox());
+  models = ['--models', await copyPico(sandbox.at('models'))];
+  postgres = stack.use(await startExternalPostgres(sandbox.at('postgres')));
+  await rowsOf(postgres.adminUrl, 'create database studio');
+  await rowsOf(postgres.adminUrl, 'create database untouched');
+});
+
+afterAll(() => stack.disposeAsync());
+
+const adminOf = (database: string) => databaseUrl(postgres.adminUrl, { database });
+
+function migrateStudio(...args: readonly string[]) {
+  const env = { ...sandbox.env, DATABASE_MIGRATE_URL: adminOf('studio') };
+  return runDarkroom(['migrate', ...args], { cwd: sandbox.cwd, env });
+}
+
+function startWith(env: Environment) {
+  const args = ['start', '--json', '--port', '0', '--data', sandbox.at('data'), ...models];
+  return runDarkroom(args, { cwd: sandbox.cwd, env: { ...sandbox.env, ...SECRET, ...env } });
+}
+
+describe('darkroom migrate', () => {
+  it('prints a login per role as NAME=value lines and all else on stderr', async () => {
+    const { code, stdout, stderr } = await migrateStudio();
+
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/applied \d+_init/);
+    const lines = stdout.trimEnd().split('\n');
+    settings = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
+    expect(Object.keys(settings)).toEqual(SETTINGS);
+    const users = Object.values(settings).map((url) => new URL(url).username);
+    expect(new Set(users)).toEqual(
+      new Set(['darkroom_app', 'darkroom_auth', 'darkroom_dispatcher', 'darkroom_system']),
+    );
+  });
+
+  it('run again changes nothing, says so, and leaves the passwords that are in use', async () => {
+    const { code, stdout, stderr } = await migrateStudio();
+
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toMatch(/the schema was up to date/);
+    expect(stderr).toMatch(/kept the passwords of .*--reset-passwords/);
+    const url = settings['DATABASE_URL'] ?? null;
+    expect(await rowsOf(url, 'select current_user as name')).toEqual([{ name: 'darkroom_app' }]);
+  });
+});
+
+describe('a platform on an external Postgres', () => {
+  it('draws, runs no database of its own, and is administered by its environment', async () => {
+    const env = { ...settings, ...SECRET };
+    await using platform = await startPlatform(sandbox, ['--data', sandbox.at('data'), ...models], env);
+    const { ready } = platform;
+
+    const { jobId } = await draw(sandbox, ready, ['a red apple', '--steps', '2']);
+    const tenant = await runJson<{ tenantId: string }>(sandbox, ['tenant', 'create', 'House'], env);
+    const key = ['key', 'create', '--tenant', tenant.tenantId];
+    const { apiKey } = await runJson<{ apiKey: string }>(sandbox, key, env);
+
+    expect(ready.databaseUrl).toBeNull();
+    const jobs = await rowsOf(adminOf('studio'), 'select id, state from job');
+    expect(jobs).toEqual([{ id: jobId, state: 'SUCCEEDED' }]);
+    const viewer = await ask({ api: ready.api, apiKey }, '{ viewer { tenant { id } } }');
+    expect(viewer).toEqual({ viewer: { tenant: { id: tenant.tenantId } } });
+
+    platform.signal('SIGTERM');
+    expect(await platform.ended).toMatchObject({ code: 0 });
+    expect(await processesIn(sandbox.at('data'))).toEqual([]);
+  });
+
+  it('is refused while the schema is missing, with the command that makes it', async () => {
+    const untouched = Object.entries(settings).map(([name, url]) => [
+      name,
+      databaseUrl(url, { database: 'untouched' }),
+    ]);
+
+    const outcome = await startWith(Object.fromEntries(untouched));
+
+    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(complaintsIn(outcome)).toEqual([expect.stringMatching(/never migrated: run darkroom migrate/)]);
+  });
+
+  it('is refused with a login that no row-level security holds', async () => {
+    const outcome = await startWith({ ...settings, DATABASE_URL: adminOf('studio') });
+
+    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(complaintsIn(outcome)).toEqual([
+      expect.stringMatching(/the login of DATABASE_URL is or may become the superuser/),
+    ]);
+  });
+
+  it('is refused when the server is away, with the setting at fault', async () => {
+    const away = databaseUrl(settings['DATABASE_URL'] ?? '', {}).replace(/:\d+\//, ':9/');
+
+    const outcome = await startWith({ ...settings, DATABASE_URL: away });
+
+    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(complaintsIn(outcome)).toEqual([expect.stringMatching(/DATABASE_URL cannot be reached/)]);
+    expect(await processesIn(sandbox.at('data'))).toEqual([]);
+  });
+});

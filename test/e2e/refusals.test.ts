@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import { access, cp, mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../support/processes.ts';
+import { complaintsIn, runDarkroom, startDarkroom } from '../support/processes.ts';
+import { familyOf, processesIn, survivorsOf } from '../support/process-table.ts';
+import { MODELS } from '../support/models.ts';
+import type { Sandbox } from '../support/sandbox.ts';
+import { createSandbox } from '../support/sandbox.ts';
+
+const START = ['start', '--json', '--port', '0'];
+
+/** Refused: status 1, one line for a person and nothing for a program, and no trace of the attempt. */
+async function expectRefusal(outcome: Outcome, line: RegExp, sandbox: Sandbox): Promise<void> {
+  expect(outcome).toMatchObject({ code: 1, signal: null, stdout: '' });
+  expect(complaintsIn(outcome)).toEqual([expect.stringMatching(line)]);
+  expect(await sandbox.leftovers()).toEqual([]);
+  expect(await processesIn(sandbox.path)).toEqual([]);
+}
+
+async function expectMissing(path: string): Promise<void> {
+  await expect(access(path)).rejects.toMatchObject({ code: expect.stringMatching(/ENOENT|ENOTDIR/) });
+}
+
+async function flipByte(file: string, position: number): Promise<void> {
+  await using handle = await open(file, 'r+');
+  const { buffer } = await handle.read({ buffer: Buffer.alloc(1), position });
+  await handle.write(Buffer.of((buffer[0] ?? 0) ^ 1), 0, 1, position);
+}
+
+describe.concurrent('start refuses', () => {
+  it('a port that is in use, and stops what it had started by then', async () => {
+    await using sandbox = await createSandbox();
+    await using taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const args = ['start', '--json', '--port', String(port), '--ephemeral'];
+
+    await using program = startDarkroom(args, sandbox);
+    await program.line('stderr', /starting the API/);
+    const family = await familyOf(program.pid);
+    const outcome = await program.ended;
+
+    expect(family.length).toBeGreaterThanOrEqual(4);
+    await expectRefusal(outcome, new RegExp(`[Pp]ort ${port} is in use.*--port`), sandbox);
+    expect(await survivorsOf(family)).toEqual([]);
+  });
+
+  it.each([
+    ['below a file', (sandbox: Sandbox) => sandbox.at('file', 'data')],
+    ['where nobody may write', () => '/proc/darkroom'],
+  ])('a data folder %s', async (_, placeOf) => {
+    await using sandbox = await createSandbox();
+    await writeFile(sandbox.at('file'), 'a file');
+
+    const outcome = await runDarkroom([...START, '--data', placeOf(sandbox)], sandbox);
+
+    await expectRefusal(outcome, /cannot be written.*--data DIR, or use --ephemeral/, sandbox);
+    await expectMissing(placeOf(sandbox));
+  });
+
+  it.each([
+    ['graph', 'unet/unet_cfg.onnx', (file: string) => flipByte(file, 5_000), /is damaged.*Restore it/],
+    [
+      'weight',
+      'unet/diffusion_pytorch_model.safetensors',
+      (file: string) => flipByte(file, 1_000_000),
+      /is damaged.*Restore it/,
+    ],
+    [
+      'end of a weights file',
+      'vae/diffusion_pytorch_model.safetensors',
+      (file: string) => truncate(file, 4_096),
+      /is damaged.*Restore it/,
+    ],
+    ['vocabulary', 'tokenizer/vocab.json', (file: string) => rm(file), /cannot be read.*Restore it/],
+    ['manifest', 'manifest.json', (file: string) => truncate(file, 100), /is not a manifest/],
+  ])('a bundle whose %s is not what it was, and names the file', async (_, file, damage, line) => {
+    await using sandbox = await createSandbox();
+    await cp(`${MODELS}/pico`, sandbox.at('models', 'pico'), { recursive: true });
+    await damage(sandbox.at('models', 'pico', file));
+
+    const args = [...START, '--models', sandbox.at('models'), '--data', sandbox.at('data')];
+    const outcome = await runDarkroom(args, sandbox);
+
+    await expectRefusal(outcome, line, sandbox);
+    expect(outcome.stderr).toContain(sandbox.at('models', 'pico', file));
+    await expectMissing(sandbox.at('data'));
+  });
+
+  it('a models folder that is empty or not there', async () => {
+    await using sandbox = await createSandbox();
+    await mkdir(sandbox.at('models'));
+
+    for (const models of [sandbox.at('models'), sandbox.at('none')]) {
+      const outcome = await runDarkroom([...START, '--models', models, '--ephemeral'], sandbox);
+
+      await expectRefusal(outcome, /models folder .*Point --models at a folder of bundles/, sandbox);
+    }
+  });
+
+  it('to keep the data and not to keep it', async () => {
+    await using sandbox = await createSandbox();
+
+    const outcome = await runDarkroom([...START, '--ephemeral', '--data', sandbox.at('data')], sandbox);
+
+    await expectRefusal(outcome, /--data .*--ephemeral.*give one of them/, sandbox);
+    await expectMissing(sandbox.at('data'));
+  });
+
+  it.each([
+    [
+      'a database without its other logins',
+      { DATABASE_URL: 'postgres://app@127.0.0.1/darkroom' },
+      /DATABASE_AUTH_URL, .*DATABASE_LISTEN_URL missing.*darkroom migrate/,
+    ],
+    ['a secret that is too short', { DARKROOM_SECRET: 'hunter2' }, /DARKROOM_SECRET .*32 characters/],
+  ])('%s', async (_, env, line) => {
+    await using sandbox = await createSandbox();
+    const surroundings = { cwd: sandbox.cwd, env: { ...sandbox.env, ...env } };
+
+    const outcome = await runDarkroom([...START, '--data', sandbox.at('data')], surroundings);
+
+    await expectRefusal(outcome, line, sandbox);
+    expect(outcome.stderr).not.toContain('hunter2');
+    await expectMissing(sandbox.at('data'));
+  });
+});
+
+describe.concurrent('a command that lacks something says what', () => {
+  it.each([
+    ['an API', ['generate', 'a dog', '--key', 'dk_live_x'], /--api or DARKROOM_API/],
+    ['a key', ['generate', 'a dog', '--api', 'http://127.0.0.1:9/graphql'], /--key or DARKROOM_API_KEY/],
+    [
+      'an API that answers',
+      ['generate', 'a dog', '--api', 'http://127.0.0.1:9/graphql', '--key', 'dk_live_x'],
+      /Check --api or DARKROOM_API/,
+    ],
+    ['a running platform', ['tenant', 'create', 'House', '--data', 'nowhere'], /No platform runs on nowhere/],
+    ["an administrator's login", ['migrate'], /Set DATABASE_MIGRATE_URL/],
+  ])('%s', async (_, args, line) => {
+    await using sandbox = await createSandbox();
+
+    const outcome = await runDarkroom(args, sandbox);
+
+    await expectRefusal(outcome, line, sandbox);
+  });
+});
+
+const PICTURE =
+  '--out --seed --steps --guidance --scheduler --size --negative --count --variant --format --json';
+
+describe.concurrent('the command line', () => {
+  it.each([
+    ['start', '--json --port --data --ephemeral --introspection --models'],
+    ['demo', `${PICTURE} --data --ephemeral --port --models`],
+    ['generate', `${PICTURE} --api --key`],
+    ['node', '--host --port --models --json'],
+    ['migrate', '--reset-passwords --json'],
+    ['tenant create', '--slug --credits --data --json'],
+    ['key create', '--tenant --scopes --data --json'],
+    ['', 'start demo generate node migrate tenant key'],
+  ])('explains `%s` and all that it takes', async (command, names) => {
+    await using sandbox = await createSandbox();
+    const words = command.split(' ').filter((word) => word !== '');
+
+    const { code, stdout, stderr } = await runDarkroom([...words, '--help'], sandbox);
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(names.split(' ').filter((name) => !stdout.includes(`  ${name}`))).toEqual([]);
+  });
+
+  it.each([
+    ['an option that it does not know', ['start', '--colour'], /unknown option '--colour'/],
+    ['a command that it does not know', ['paint'], /unknown command 'paint'/],
+    ['a port that cannot be one', ['start', '--port', '70000'], /between 0 and 65535/],
+    ['a size that is none', ['generate', 'a dog', '--size', '128'], /such as 128x128/],
+  ])('refuses %s and points to --help', async (_, args, line) => {
+    await using sandbox = await createSandbox();
+
+    const { code, stdout, stderr } = await runDarkroom(args, sandbox);
+
+    expect(code).toBeGreaterThan(0);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(line);
+    expect(stderr).toContain('--help');
+  });
+});
