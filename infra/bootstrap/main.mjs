@@ -2,35 +2,25 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endAs, runChild, runProgram } from './child.mjs';
+import { commandOf } from './commands.mjs';
 import { holdLock } from './lock.mjs';
 import { chooseNode, npmCommand } from './node.mjs';
 import { isStale, markFresh, markStale, STEPS } from './steps.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Commands of the repository; every other one is the program's own. */
-const SCRIPTS = /** @type {Readonly<Record<string, string>>} */ ({
-  check: 'infra/checks/check.ts',
-  test: 'infra/checks/test.ts',
-});
-
-/** Prepares the clone and says no more. */
-const SETUP = 'setup';
-
 /**
- * Makes the clone ready (packages, generated code), then runs `command` under Node 24 in the
+ * Makes the clone ready (packages, generated code), then runs the command under Node 24 in the
  * caller's folder and ends as it ends. Standard output is the command's own.
  *
  * @param {readonly string[]} argv
  */
-export async function main([command = '', ...rest]) {
+export async function main(argv) {
   try {
     await prepare();
-    if (command === SETUP) return;
-    const script = SCRIPTS[command];
-    const target = script === undefined ? ['src/main.ts', command, ...rest] : [script, ...rest];
-    const [entry = '', ...args] = target.filter((part) => part !== '');
-    endAs(await runProgram(node24(), [join(ROOT, entry), ...args]));
+    const command = commandOf(argv);
+    if (command === null) return;
+    endAs(await runProgram(node24(), [join(ROOT, command.entry), ...command.args]));
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;

@@ -43,9 +43,16 @@ function migrateStudio(...args: readonly string[]) {
   return runDarkroom(['migrate', ...args], { cwd: sandbox.cwd, env });
 }
 
-function startWith(env: Environment) {
-  const args = ['start', '--json', '--port', '0', '--data', sandbox.at('data'), ...models];
-  return runDarkroom(args, { cwd: sandbox.cwd, env: { ...sandbox.env, ...SECRET, ...env } });
+/** A start that must be refused: in a line for a person, and with nothing left that it had started. */
+async function expectRefusal(env: Environment, line: RegExp): Promise<void> {
+  await using own = await createSandbox();
+  const args = ['start', '--json', '--port', '0', '--data', own.at('data'), ...models];
+
+  const outcome = await runDarkroom(args, { cwd: own.cwd, env: { ...own.env, ...SECRET, ...env } });
+
+  expect(outcome).toMatchObject({ code: 1, stdout: '' });
+  expect(complaintsIn(outcome)).toEqual([expect.stringMatching(line)]);
+  expect(await processesIn(own.path)).toEqual([]);
 }
 
 describe('darkroom migrate', () => {
@@ -95,35 +102,27 @@ describe('a platform on an external Postgres', () => {
     expect(await platform.ended).toMatchObject({ code: 0 });
     expect(await processesIn(sandbox.at('data'))).toEqual([]);
   });
+});
 
-  it('is refused while the schema is missing, with the command that makes it', async () => {
+describe.concurrent('an external Postgres is refused', () => {
+  it('while the schema is missing, with the command that makes it', async () => {
     const untouched = Object.entries(settings).map(([name, url]) => [
       name,
       databaseUrl(url, { database: 'untouched' }),
     ]);
 
-    const outcome = await startWith(Object.fromEntries(untouched));
-
-    expect(outcome).toMatchObject({ code: 1, stdout: '' });
-    expect(complaintsIn(outcome)).toEqual([expect.stringMatching(/never migrated: run darkroom migrate/)]);
+    await expectRefusal(Object.fromEntries(untouched), /never migrated: run darkroom migrate/);
   });
 
-  it('is refused with a login that no row-level security holds', async () => {
-    const outcome = await startWith({ ...settings, DATABASE_URL: adminOf('studio') });
+  it('with a login that no row-level security holds', async () => {
+    const env = { ...settings, DATABASE_URL: adminOf('studio') };
 
-    expect(outcome).toMatchObject({ code: 1, stdout: '' });
-    expect(complaintsIn(outcome)).toEqual([
-      expect.stringMatching(/the login of DATABASE_URL is or may become the superuser/),
-    ]);
+    await expectRefusal(env, /the login of DATABASE_URL is or may become the superuser/);
   });
 
-  it('is refused when the server is away, with the setting at fault', async () => {
-    const away = databaseUrl(settings['DATABASE_URL'] ?? '', {}).replace(/:\d+\//, ':9/');
+  it('when the server is away, with the setting at fault', async () => {
+    const away = (settings['DATABASE_URL'] ?? '').replace(/:\d+\//, ':9/');
 
-    const outcome = await startWith({ ...settings, DATABASE_URL: away });
-
-    expect(outcome).toMatchObject({ code: 1, stdout: '' });
-    expect(complaintsIn(outcome)).toEqual([expect.stringMatching(/DATABASE_URL cannot be reached/)]);
-    expect(await processesIn(sandbox.at('data'))).toEqual([]);
+    await expectRefusal({ ...settings, DATABASE_URL: away }, /DATABASE_URL cannot be reached/);
   });
 });

@@ -44,7 +44,7 @@ describe.concurrent('start refuses', () => {
     const outcome = await program.ended;
 
     expect(family.length).toBeGreaterThanOrEqual(4);
-    await expectRefusal(outcome, new RegExp(`[Pp]ort ${port} is in use.*--port`), sandbox);
+    await expectRefusal(outcome, new RegExp(`^Port ${port} .*is in use.*--port`), sandbox);
     expect(await survivorsOf(family)).toEqual([]);
   });
 

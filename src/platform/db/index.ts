@@ -1,6 +1,6 @@
 export type { DbOptions, Db, TransactionOptions, Tx } from './open-db.ts';
 export { inTransaction, openDb, withTenant } from './open-db.ts';
-export { isRetryableDatabaseError, isTransactionConflict, isUniqueViolation, sqlStateOf } from './errors.ts';
+export { isRetryableDatabaseError, isTransactionConflict, isUniqueViolation } from './errors.ts';
 export { isReachable } from './is-reachable.ts';
 export type { Listener, ListenerOptions } from './listen.ts';
 export { openListener } from './listen.ts';
@@ -8,6 +8,6 @@ export { notify } from './notify.ts';
 export type { DatabaseSetting, MigrateOptions, MigrateResult } from './migrate.ts';
 export { migrate } from './migrate.ts';
 export type { LoginRole, Passwords } from './roles.ts';
-export { LOGIN_ROLES, OWNER_ROLE, passwordsFrom } from './roles.ts';
+export { LOGIN_ROLES, passwordsFrom } from './roles.ts';
 export type { WallsOptions } from './walls.ts';
 export { checkWalls } from './walls.ts';

@@ -1,12 +1,11 @@
 export { status } from '@grpc/grpc-js';
 export type { Keepalive } from './channel.ts';
 export { connectKserve, type KserveClient, type KserveOptions } from './client.ts';
-export { KSERVE_REASONS, KserveError, type KserveReason } from './errors.ts';
+export { KserveError, type KserveReason } from './errors.ts';
 export type * from './messages.ts';
 export { FLOW_CONTROL_BYTES, loadKserveService, MESSAGE_BYTES_MAX, type KserveService } from './service.ts';
 export {
   byteSize,
-  DATATYPES,
   decodeTensor,
   elementCount,
   encodeTensor,

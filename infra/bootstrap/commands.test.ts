@@ -1,0 +1,16 @@
+import { describe, expect, it } from 'vitest';
+import { commandOf } from './commands.mjs';
+
+describe('a command line of the bootstrap', () => {
+  it('reaches the program as it is, empty and odd arguments included', () => {
+    for (const argv of [[], ['--help'], ['demo', '', '--seed', '7'], ['toString'], ['generate', 'setup']]) {
+      expect(commandOf(argv)).toEqual({ entry: 'src/main.ts', args: argv });
+    }
+  });
+
+  it('runs the checks and suites of the repository, and nothing after setup', () => {
+    expect(commandOf(['check'])).toEqual({ entry: 'infra/checks/check.ts', args: [] });
+    expect(commandOf(['test'])).toEqual({ entry: 'infra/checks/test.ts', args: [] });
+    expect(commandOf(['setup'])).toBeNull();
+  });
+});
