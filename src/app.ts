@@ -35,7 +35,7 @@ import type { Api, SchedulerInfo, Services } from './graphql/index.ts';
 import { startApi } from './graphql/index.ts';
 import type { Clock } from './kernel/clock.ts';
 import { systemClock } from './kernel/clock.ts';
-import { StartError } from './kernel/errors.ts';
+import { messageOf, StartError } from './kernel/errors.ts';
 import type { NewId } from './kernel/ids.ts';
 import { createIds } from './kernel/ids.ts';
 import type { Random } from './kernel/random.ts';
@@ -55,8 +55,8 @@ export interface AppOptions {
   readonly objectsDirectory: string;
   /** The models that the platform offers. */
   readonly bundles: readonly Bundle[];
-  /** A node to register besides those that are known, `grpc://host:port`; null for none. */
-  readonly nodeAddress: string | null;
+  /** A node of our own to register, `grpc://host:port`, under a name that no other host uses; null for none. */
+  readonly node: { readonly name: string; readonly address: string } | null;
   readonly port: number;
   readonly introspection: boolean;
   readonly logger: Logger;
@@ -79,7 +79,6 @@ export interface App extends AsyncDisposable {
 }
 
 const POOL_MAX = { app: 10, auth: 4, dispatcher: 6, system: 3 } as const;
-const EMBEDDED_NODE = 'embedded';
 
 /**
  * The composition root: the only place that constructs everything. Rejects with a `StartError` when
@@ -178,9 +177,17 @@ async function startWork(
   { dispatcherDb, systemDb, bell, doorbell, objects }: Drivers,
 ): Promise<Dispatcher> {
   const { options, overrides, stack, clock, random, newId } = base;
-  const { logger, nodeAddress, config } = options;
+  const { logger, node, config } = options;
   const fleet = createFleet({ dispatcherDb, newId });
-  if (nodeAddress !== null) await fleet.register(EMBEDDED_NODE, nodeAddress);
+  if (node) {
+    await fleet.register(node.name, node.address);
+    // After the dispatcher has let go of it: it ends with this process, and nobody should look for it.
+    stack.defer(() =>
+      fleet.forget(node.name).catch((error: unknown) => {
+        logger.warn({ node: node.name, reason: messageOf(error) }, 'the node is still registered');
+      }),
+    );
+  }
   const background = { ...DEFAULT_BACKGROUND_SETTINGS, ...overrides.background };
   stack.use(startBackground({ systemDb, bell, newId, clock, logger, settings: background }));
   return stack.use(
@@ -191,7 +198,7 @@ async function startWork(
       doorbell,
       connector: createKserveConnector({
         callTimeoutMs: config.nodeCallTimeoutMs,
-        ownAddress: nodeAddress,
+        ownAddress: node?.address ?? null,
         clock,
       }),
       blobs: createBlobs({ objects, clock, random }),
@@ -281,7 +288,7 @@ async function withSchedulerConfig(bundle: Bundle): Promise<Bundle & { readonly 
   return { ...bundle, schedulerConfig: Object(json) };
 }
 
-async function openTokenizers(bundles: readonly Bundle[]): Promise<(digest: string) => Tokenizer> {
+async function openTokenizers(bundles: readonly Bundle[]): Promise<(digest: string) => Tokenizer | null> {
   const opened = await Promise.all(
     bundles.map(async ({ directory, manifest, digest }) => {
       const read = (name: string) => readFile(join(directory, manifest.tokenizer, name), 'utf8');
@@ -297,12 +304,7 @@ async function openTokenizers(bundles: readonly Bundle[]): Promise<(digest: stri
     }),
   );
   const byDigest = new Map(opened);
-  return (digest) => {
-    const tokenizer = byDigest.get(digest);
-    if (!tokenizer)
-      throw new Error(`The files of the variant version ${digest} are not in the models folder.`);
-    return tokenizer;
-  };
+  return (digest) => byDigest.get(digest) ?? null;
 }
 
 /** A bundle that contradicts itself is for the operator to mend, before any job meets it. */

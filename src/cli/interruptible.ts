@@ -17,8 +17,9 @@ export async function interruptible(
   try {
     host.setExitCode(await run(interrupt.signal));
   } catch (error) {
-    // Told to stop while it was starting: not a failure.
-    host.setExitCode(interrupt.signal.aborted ? EXIT_INTERRUPTED : fail(error, host.stderr));
+    // Told to stop while it was starting: not a failure. Anything else is one, also while it stops.
+    const isOurs = interrupt.signal.aborted && error === interrupt.signal.reason;
+    host.setExitCode(isOurs ? EXIT_INTERRUPTED : fail(error, host.stderr));
   }
 }
 

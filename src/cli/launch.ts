@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { buildApp, type App } from '../app.ts';
 import { readConfig } from '../config/index.ts';
 import { hostParts } from '../hosting/index.ts';
@@ -76,14 +77,14 @@ export async function launch({ environment }: Host, options: LaunchOptions): Pro
       signingKey,
       objectsDirectory: parts.folder.at('objects'),
       bundles,
-      nodeAddress: parts.nodeAddress,
+      node: { name: `${hostname()} ${parts.folder.path}`, address: parts.nodeAddress },
       port: flags.port,
       introspection: flags.introspection ?? false,
       logger,
     }),
   );
   const { tenantId, apiKey } = await firstTenant(app.onboarding, parts.folder, random);
-  await app.ready(AbortSignal.any([signal, AbortSignal.timeout(READY_TIMEOUT_MS)]));
+  await untilReady(app, signal);
 
   const owned = stack.move();
   return {
@@ -98,4 +99,15 @@ export async function launch({ environment }: Host, options: LaunchOptions): Pro
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function untilReady(app: App, signal: AbortSignal): Promise<void> {
+  const timeout = AbortSignal.timeout(READY_TIMEOUT_MS);
+  await app.ready(AbortSignal.any([signal, timeout])).catch((error: unknown) => {
+    if (signal.aborted || !timeout.aborted) throw error;
+    throw new StartError(
+      `No inference node answered within ${READY_TIMEOUT_MS / 1000} s. The log above says why; DARKROOM_LOG_LEVEL=debug says more.`,
+      { cause: error },
+    );
+  });
 }

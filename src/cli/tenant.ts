@@ -49,8 +49,8 @@ function toSlug(name: string): string {
   const letters = name.normalize('NFKD').toLowerCase();
   return letters
     .replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '')
-    .slice(0, 63);
+    .slice(0, 63)
+    .replaceAll(/^-+|-+$/g, '');
 }
 
 function parseCredits(text: string): number {

@@ -31,7 +31,12 @@ describe('configuration', () => {
     expect(() => readConfig(wrong)).not.toThrow(/hunter2|mysql/);
   });
 
-  it('keeps secrets out of what may be logged', () => {
+  it('takes a list of origins with or without spaces', () => {
+    const { http } = readConfig({ DARKROOM_ALLOWED_ORIGINS: 'https://a.example, https://b.example,' }).config;
+    expect(http.allowedOrigins).toEqual(['https://a.example', 'https://b.example']);
+  });
+
+  it('keeps the secret and the login of the administrator apart from the settings', () => {
     const secret = 's'.repeat(40);
     const { config, secrets } = readConfig({
       DARKROOM_SECRET: secret,

@@ -4,7 +4,7 @@ import { StartError } from '../kernel/errors.ts';
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** The settings of a process, read once, grouped and frozen. Secrets are apart, so that a config can be logged. */
+/** The settings of a process, read once, grouped and frozen. Never logged: `database` holds passwords. */
 export interface Config {
   /** Null: what suits the command. */
   readonly logLevel: LogLevel | null;
@@ -74,11 +74,13 @@ export function readConfig(env: Environment): { readonly config: Config; readonl
     config: Object.freeze({
       logLevel: raw.DARKROOM_LOG_LEVEL ?? null,
       database: readDatabase(raw),
-      http: {
+      http: Object.freeze({
         host: raw.DARKROOM_HOST,
         publicUrl: raw.DARKROOM_PUBLIC_URL ?? null,
-        allowedOrigins: raw.DARKROOM_ALLOWED_ORIGINS.split(',').filter((origin) => origin !== ''),
-      },
+        allowedOrigins: raw.DARKROOM_ALLOWED_ORIGINS.split(',')
+          .map((origin) => origin.trim())
+          .filter((origin) => origin !== ''),
+      }),
       nodeCallTimeoutMs: raw.DARKROOM_NODE_CALL_TIMEOUT_MS,
     }),
     secrets: Object.freeze({

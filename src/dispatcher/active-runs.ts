@@ -33,31 +33,33 @@ export interface ActiveRuns {
 export function createActiveRuns(deps: ActiveRunsDeps): ActiveRuns {
   const byJob = new Map<Id<'job'>, Run>();
   const underway = new Map<Promise<void>, Id<'node'>>();
-  const versions = new Map<Id<'version'>, VariantVersion>();
+  const versionOf = createVersions(deps.findVersion);
   // Claimed, and not yet in `byJob`; true once a cancel came for it meanwhile.
   const preparing = new Map<string, boolean>();
   let interruption: Interruption | null = null;
 
-  async function versionOf({ versionId }: ClaimedJob): Promise<VariantVersion> {
-    const version = versions.get(versionId) ?? (await deps.findVersion(versionId));
-    if (!version) throw new Error(`The version ${versionId} of the job is unknown.`);
-    versions.set(versionId, version);
-    return version;
-  }
-
   async function runToEnd(job: ClaimedJob, node: ReadyNode): Promise<void> {
     try {
       preparing.set(job.id, false);
-      const run = toRun(job, node, await versionOf(job));
-      byJob.set(job.id, run);
-      if (preparing.get(job.id)) interrupt(run, 'CANCELLED');
+      const version = await versionOf(job.versionId);
+      const run = toRun(job, node, version);
+      if (job.isCancelRequested || preparing.get(job.id)) interrupt(run, 'CANCELLED');
       if (interruption) interrupt(run, interruption);
-      await runJob(run, deps);
+      // Reaped while this process was cut off, the job can come back to it: the run before is a zombie.
+      const earlier = byJob.get(job.id);
+      if (earlier) interrupt(earlier, 'LOST');
+      byJob.set(job.id, run);
+      await runJob(run, deps).finally(() => {
+        // A zombie that ends must not unhook its successor.
+        if (byJob.get(job.id) === run) byJob.delete(job.id);
+      });
     } catch (error) {
       deps.logger.error(
         { job: job.id, reason: messageOf(error) },
         'a run could not be ended; its lease will run out',
       );
+    } finally {
+      preparing.delete(job.id);
     }
   }
 
@@ -66,8 +68,6 @@ export function createActiveRuns(deps: ActiveRunsDeps): ActiveRuns {
     countOn: (nodeId) => [...underway.values()].filter((each) => each === nodeId).length,
     start(job, node) {
       const done = runToEnd(job, node).finally(() => {
-        byJob.delete(job.id);
-        preparing.delete(job.id);
         underway.delete(done);
         deps.onEnded();
       });
@@ -88,6 +88,17 @@ export function createActiveRuns(deps: ActiveRunsDeps): ActiveRuns {
   };
 }
 
+/** Versions never change: each is read once. */
+function createVersions(find: ActiveRunsDeps['findVersion']) {
+  const known = new Map<Id<'version'>, VariantVersion>();
+  return async (id: Id<'version'>): Promise<VariantVersion> => {
+    const version = known.get(id) ?? (await find(id));
+    if (!version) throw new Error(`The version ${id} of the job is unknown.`);
+    known.set(id, version);
+    return version;
+  };
+}
+
 function toRun(job: ClaimedJob, node: ReadyNode, version: VariantVersion): Run {
   const engine = node.engines.get(job.engineKey);
   if (!engine) throw new Error(`The node ${node.node.name} does not serve ${job.engineKey}.`);
@@ -100,6 +111,7 @@ function toRun(job: ClaimedJob, node: ReadyNode, version: VariantVersion): Run {
     plan: compilePlan({ manifest, schedulerConfig, settings: job.recipe.settings }),
     step: 0,
     reportedStep: 0,
+    previewStep: null,
     preview: null,
     nextSequence: job.nextSequence,
     sequenceMax: job.sequenceMax,

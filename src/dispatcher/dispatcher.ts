@@ -107,7 +107,7 @@ function listen({ doorbell }: DispatcherDeps, { wake, runs }: Parts): () => void
 
 async function claimLoop(deps: DispatcherDeps, parts: Parts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await claim(deps, parts).catch((error: unknown) => {
+    await claim(deps, parts, signal).catch((error: unknown) => {
       deps.logger.warn({ reason: messageOf(error) }, 'claiming failed');
     });
     await parts.wake.next(deps.settings.pollMs, signal);
@@ -115,11 +115,16 @@ async function claimLoop(deps: DispatcherDeps, parts: Parts, signal: AbortSignal
 }
 
 /** Claims as many jobs as have a free instance: a job that waits in a node's queue could run elsewhere. */
-async function claim({ scheduling, settings }: DispatcherDeps, { id, nodes, runs }: Parts): Promise<void> {
+async function claim(
+  { scheduling, settings }: DispatcherDeps,
+  { id, nodes, runs }: Parts,
+  signal: AbortSignal,
+): Promise<void> {
   for (const node of nodes.ready()) {
     for (const [engineKey, engine] of node.engines) {
+      if (signal.aborted) return;
       const limit = engine.instances - runs.countOn(node.node.id);
-      const request = { holder: id, engineKeys: [engineKey], limit, leaseMs: settings.leaseMs };
+      const request = { holder: id, engineKey, limit, leaseMs: settings.leaseMs };
       for (const job of await scheduling.claim(request)) runs.start(job, node);
     }
   }

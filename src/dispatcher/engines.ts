@@ -39,6 +39,7 @@ export interface EngineErrorOptions {
   readonly cause?: unknown;
 }
 
+/** A call that brought no usable answer. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
   readonly code: EngineErrorCode;

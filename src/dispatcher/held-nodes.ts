@@ -110,8 +110,8 @@ async function probe(
     logger.info({ node: node.name, engines: [...engines.keys()] }, 'node ready');
   } catch (error) {
     if (signal.aborted) return;
-    holding.failures += 1;
     holding.probeAtMs = clock.monotonicMs() + backoffMs(PROBE_BACKOFF, holding.failures, random);
+    holding.failures += 1;
     logger.warn({ node: node.name, address: node.address, reason: messageOf(error) }, 'node does not answer');
     await fleet.markLost(node);
   }

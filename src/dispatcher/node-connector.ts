@@ -11,6 +11,7 @@ export interface ServedModel {
   readonly instances: number;
 }
 
+/** What a node says of itself. */
 export interface NodeReport {
   readonly server: string;
   readonly version: string;

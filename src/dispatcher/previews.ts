@@ -14,23 +14,22 @@ export function createPreviews(run: Run, pictures: Pictures, logger: DispatcherL
   let inFlight: Promise<void> | null = null;
 
   async function make(picture: Picture): Promise<void> {
-    const [rgb] = await decode(run, [picture]);
-    if (rgb) run.preview = await pictures.preview(rgb);
+    try {
+      const [rgb] = await decode(run, [picture]);
+      if (rgb) run.preview = await pictures.preview(rgb);
+    } catch (error) {
+      if (!run.interruption) logger.warn({ job: run.job.id, reason: messageOf(error) }, 'preview failed');
+    }
+    if (run.preview === null) run.previewStep = null;
   }
 
   return {
     /** Told after each step. The last step gets none: the picture itself follows. */
     onStep([picture]: readonly Picture[]): void {
       const isDue = every > 0 && run.step % every === 0 && run.step < run.plan.totalSteps;
-      if (!isDue || !picture || inFlight) return;
-      const copy = { ...picture, latents: picture.latents.slice() };
-      inFlight = make(copy)
-        .catch((error: unknown) => {
-          if (!run.interruption) logger.warn({ job: run.job.id, reason: messageOf(error) }, 'preview failed');
-        })
-        .finally(() => {
-          inFlight = null;
-        });
+      if (!isDue || !picture || run.previewStep !== null) return;
+      run.previewStep = run.step;
+      inFlight = make({ ...picture, latents: picture.latents.slice() });
     },
 
     /** Waits for the preview in the making, so that nothing of the run is left when it ends. */

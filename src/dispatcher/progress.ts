@@ -52,30 +52,36 @@ export function createProgressWriter({ scheduling, clock, logger, settings }: Pr
       ),
     async take(run) {
       await writing;
-      return toRows(run, clock.nowMs());
+      const atMs = clock.nowMs();
+      // Twice: a preview that waited goes first, and the steps after it follow.
+      return [...toRows(run, atMs), ...toRows(run, atMs)];
     },
   };
 }
 
-/** The rows that a run has to tell, numbered; they count as told from here on. */
+/**
+ * The rows that a run has to tell, numbered; they count as told from here on. Steps stay in order: while
+ * a preview is in the making only the steps up to its own are told.
+ */
 function toRows(run: Run, atMs: number): readonly NewProgress[] {
   const { tenantId, id: jobId, fence } = run.job;
+  const step = Math.min(run.step, run.previewStep ?? run.step);
   const news = [
-    ...(run.step > run.reportedStep ? [{ type: 'STEP' as const, preview: null }] : []),
+    ...(step > run.reportedStep ? [{ type: 'STEP' as const, preview: null }] : []),
     ...(run.preview === null ? [] : [{ type: 'PREVIEW' as const, preview: run.preview }]),
   ];
   if (news.length === 0 || run.nextSequence + news.length - 1 > run.sequenceMax) return [];
-  const rows = news.map((each, index) => ({
+  const first = run.nextSequence;
+  run.nextSequence += news.length;
+  run.reportedStep = step;
+  if (run.preview !== null) Object.assign(run, { preview: null, previewStep: null });
+  return news.map((each, index) => ({
     ...each,
     tenantId,
     jobId,
     fence,
     atMs,
-    sequence: run.nextSequence + index,
-    step: run.step,
+    sequence: first + index,
+    step,
   }));
-  run.nextSequence += rows.length;
-  run.reportedStep = run.step;
-  run.preview = null;
-  return rows;
 }

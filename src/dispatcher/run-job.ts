@@ -79,6 +79,8 @@ async function produce(run: Run, deps: RunDeps): Promise<Verdict> {
 function judge(run: Run, deps: RunDeps, error: unknown): Verdict {
   if (run.interruption === 'LOST') return { kind: 'DROP' };
   if (error instanceof Interrupted) return judgeInterruption(run, error.interruption);
+  // Nobody wants it any more: a call that failed meanwhile is no reason to start it again.
+  if (run.interruption === 'CANCELLED') return judgeInterruption(run, 'CANCELLED');
   deps.logger.warn({ job: run.job.id, step: run.step, reason: messageOf(error) }, 'run failed');
   if (error instanceof JobFailure) return fail(error);
   if (error instanceof EngineError && error.fault === 'request') {

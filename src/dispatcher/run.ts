@@ -18,6 +18,8 @@ export interface Run {
   step: number;
   /** What the next flush tells, and what the last one told. */
   reportedStep: number;
+  /** The step of the preview that is being made or waits to be told; no later STEP is told before it. */
+  previewStep: number | null;
   preview: string | null;
   nextSequence: number;
   sequenceMax: number;
@@ -46,9 +48,10 @@ export class Interrupted extends Error {
   }
 }
 
-/** Marks the run; what was lost stays lost, whatever comes later. */
+/** Marks the run; what was lost stays lost, and a drain does not undo a cancel. */
 export function interrupt(run: Run, interruption: Interruption): void {
   if (run.interruption === 'LOST') return;
+  if (run.interruption === 'CANCELLED' && interruption === 'STOPPING') return;
   run.interruption = interruption;
   if (interruption === 'LOST') run.lost.abort();
 }

@@ -57,7 +57,7 @@ function dataFolderAt(path: string, random: Random, isEphemeral: boolean): DataF
       if (existing !== null) return existing;
       // Written in full under another name first: nobody ever reads half a secret.
       const draft = `${file}.${Buffer.from(random.bytes(6)).toString('hex')}`;
-      await writeFile(draft, `${create()}\n`, { mode: 0o600, flag: 'wx' });
+      await writeFile(draft, `${create()}\n`, { mode: 0o600, flag: 'wx', flush: true });
       await link(draft, file).catch(ignoreIfThere);
       await unlink(draft);
       await chmod(file, 0o600);

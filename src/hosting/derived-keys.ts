@@ -12,6 +12,7 @@ export interface DerivedKeys {
 
 const KEY_BYTES = 32;
 
+/** Derives the same keys from the same secret (HKDF, RFC 5869). */
 export function deriveKeys(secret: string): DerivedKeys {
   const derive = (purpose: string) =>
     new Uint8Array(hkdfSync('sha256', secret, '', `darkroom ${purpose}`, KEY_BYTES));

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import { StartError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import type { DatabaseUrls } from '../config/index.ts';
 import { migrate, passwordsFrom } from '../platform/db/index.ts';
@@ -44,6 +45,8 @@ export interface HostedParts extends AsyncDisposable {
 
 const DATABASE = 'darkroom';
 const SECRET_BYTES = 32;
+// What base64url makes of them, and what DARKROOM_SECRET has to have at least.
+const SECRET_CHARS_MIN = 32;
 
 /**
  * Starts what is not external: data folder, Postgres, inference node, and the guardian that ends them
@@ -59,6 +62,11 @@ export async function hostParts(options: HostOptions): Promise<HostedParts> {
     (await folder.readOrCreate('secret', () =>
       Buffer.from(random.bytes(SECRET_BYTES)).toString('base64url'),
     ));
+  if (secret.length < SECRET_CHARS_MIN) {
+    throw new StartError(
+      `${folder.at('secret')} holds no secret. Restore it from a backup, or start on a new data folder.`,
+    );
+  }
   const keys = deriveKeys(secret);
   signal.throwIfAborted();
 

@@ -7,8 +7,8 @@ export interface Backoff {
 }
 
 /**
- * Delay before retry `attempt` (0 is the first): exponential with full jitter, so that many
- * clients that failed together do not come back together.
+ * Delay before retry `attempt` (0 is the first): exponential, the upper half of it random, so that
+ * many clients that failed together do not come back together.
  */
 export function backoffMs(backoff: Backoff, attempt: number, random: Random): number {
   const ceilingMs = Math.min(backoff.maxMs, backoff.firstMs * 2 ** attempt);

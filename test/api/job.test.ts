@@ -79,12 +79,13 @@ describe('a job', () => {
     const types = events.map((event) => event.type);
     expect(types.slice(0, 2)).toEqual(['QUEUED', 'STARTED']);
     expect(types.slice(-2)).toEqual(['IMAGE', 'COMPLETED']);
-    const steps = events.filter((event) => event.type === 'STEP').map((event) => event.step);
+    const steps = events.filter(({ type }) => type === 'STEP' || type === 'PREVIEW').map(({ step }) => step);
     expect(steps).toEqual(steps.toSorted((a, b) => (a ?? 0) - (b ?? 0)));
     expect(steps.at(-1)).toBe(job.totalSteps);
     const previews = events.filter((event) => event.type === 'PREVIEW');
     expect(previews.length).toBeGreaterThan(0);
-    for (const { preview } of previews) {
+    for (const { preview, step } of previews) {
+      expect(step).toBeOneOf([3, 6, 9]);
       const file = Buffer.from((preview ?? '').replace('data:image/webp;base64,', ''), 'base64');
       expect(await formatOf(file)).toBe('webp');
     }

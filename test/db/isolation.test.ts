@@ -131,7 +131,9 @@ describe('writing', () => {
 
   it('finds nothing of another tenant to update', async () => {
     const updated = await asTenant(B, (connection) =>
-      connection.query(`update job set cancel_requested_at = now() returning tenant_id`),
+      connection.query(
+        `update job set state = 'CANCELLED', finished_at = now(), cancel_requested_at = now() returning tenant_id`,
+      ),
     );
     expect(updated).toEqual([{ tenant_id: B }]);
   });
@@ -143,6 +145,27 @@ describe('writing', () => {
 
     await expect(moving).rejects.toMatchObject({ code: '42501' });
     await admin.query(`revoke update (tenant_id) on job from darkroom_app`);
+  });
+
+  it.each([
+    [
+      'grant itself credits',
+      `insert into usage_entry (tenant_id, id, kind, credits, note) values ('${B}', 'usg_x', 'GRANT', 1, 'x')`,
+    ],
+    [
+      'lower what it used',
+      `insert into usage_entry (tenant_id, id, kind, job_id, credits, note) select '${B}', 'usg_x', 'USAGE', id, 1, 'x' from job`,
+    ],
+    ['end a job as done', `update job set state = 'SUCCEEDED', finished_at = now()`],
+    [
+      'tell that a job is done',
+      `insert into event (tenant_id, job_id, sequence, type) select '${B}', id, 99, 'COMPLETED' from job`,
+    ],
+    ['change what a job is', `update job set recipe = '{}'`],
+    ['change what a job costs its owner', `update usage_entry set credits = 0`],
+    ['read the hash of a key', `select hash from api_key`],
+  ])('a tenant’s own transaction cannot %s', async (_, sql) => {
+    await expect(asTenant(B, (connection) => connection.query(sql))).rejects.toMatchObject({ code: '42501' });
   });
 
   it('a foreign key cannot reach into another tenant, for whom row-level security would not ask', async () => {

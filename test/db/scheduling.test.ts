@@ -49,7 +49,7 @@ beforeEach(async () => {
 
 const submit = () => tenant.client.submitJob(QUICK);
 const claim = (limit = 1, holder = newId('dispatcher')) =>
-  scheduling.claim({ holder, engineKeys: ['pico:1'], limit, leaseMs: LEASE_MS });
+  scheduling.claim({ holder, engineKey: 'pico:1', limit, leaseMs: LEASE_MS });
 
 async function claimOne(): Promise<ClaimedJob> {
   const [job] = await claim();
@@ -94,8 +94,7 @@ describe('claiming', () => {
   it('takes only what the engines serve', async () => {
     await submit();
     const request = { holder: newId('dispatcher'), limit: 5, leaseMs: LEASE_MS };
-    expect(await scheduling.claim({ ...request, engineKeys: ['pico:2', 'other:1'] })).toEqual([]);
-    expect(await scheduling.claim({ ...request, engineKeys: [] })).toEqual([]);
+    expect(await scheduling.claim({ ...request, engineKey: 'pico:2' })).toEqual([]);
   });
 
   it('leaves a job alone that may not run before a time', async () => {
@@ -190,6 +189,17 @@ describe('the reaper', () => {
     const reaped = await Promise.all(Array.from({ length: 6 }, () => reap(reaper)));
     expect(reaped.filter((each) => each !== null)).toHaveLength(3);
     for (const { id } of jobs) expect(await rowOf(id)).toMatchObject({ state: 'QUEUED', recoveries: 1 });
+  });
+});
+
+describe('a job that was cancelled while nobody could turn it into the event', () => {
+  it('tells its next holder, which runs nothing of it', async () => {
+    const { id } = await submit();
+    const first = await claimOne();
+    expect(first.isCancelRequested).toBe(false);
+    await tenant.client.cancelJob(id);
+    await scheduling.release({ ...runOf(first), id: first.id, isAttempt: false, delayMs: 0 });
+    expect(await claimOne()).toMatchObject({ id, isCancelRequested: true });
   });
 });
 

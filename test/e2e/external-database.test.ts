@@ -98,8 +98,7 @@ describe('a platform on an external Postgres', () => {
     const viewer = await ask({ api: ready.api, apiKey }, '{ viewer { tenant { id } } }');
     expect(viewer).toEqual({ viewer: { tenant: { id: tenant.tenantId } } });
 
-    platform.signal('SIGTERM');
-    expect(await platform.ended).toMatchObject({ code: 0 });
+    expect(await platform.end('SIGTERM')).toMatchObject({ code: 0 });
     expect(await processesIn(sandbox.at('data'))).toEqual([]);
   });
 });

@@ -70,9 +70,7 @@ describe('a platform on a data folder', () => {
     // The platform itself, Postgres, the node, the guardian.
     expect(family.length).toBeGreaterThanOrEqual(4);
 
-    platform.signal('SIGTERM');
-
-    expect(await platform.ended).toMatchObject({ code: 0, signal: null });
+    expect(await platform.end('SIGTERM')).toMatchObject({ code: 0, signal: null });
     await expectNothingLeft(family);
     await expect(access(sandbox.at('data', 'run.json'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
@@ -103,9 +101,7 @@ describe('a platform on a data folder', () => {
     const again = await draw(sandbox, platform.ready, APPLE);
     const family = await familyOf(platform.pid);
 
-    platform.signal('SIGINT');
-
-    expect(await platform.ended).toMatchObject({ code: 0, signal: null });
+    expect(await platform.end('SIGINT')).toMatchObject({ code: 0, signal: null });
     expect(again.image.pixelSha256).toBe(apple.image.pixelSha256);
     await expectNothingLeft(family);
     expect((await readdir(sandbox.at('data'))).toSorted()).toEqual([
@@ -138,9 +134,7 @@ describe('an ephemeral platform', () => {
     expect(platform.ready.dataDir.startsWith(sandbox.at('tmp'))).toBe(true);
     const family = await familyOf(platform.pid);
 
-    platform.signal('SIGTERM');
-
-    expect(await platform.ended).toMatchObject({ code: 0, signal: null });
+    expect(await platform.end('SIGTERM')).toMatchObject({ code: 0, signal: null });
     await expectNothingLeft(family);
     expect(await readdir(sandbox.at('tmp'))).toEqual([]);
   });
@@ -161,9 +155,7 @@ describe('an ephemeral platform', () => {
     await program.line('stderr', /starting the inference node/);
     const family = await familyOf(program.pid);
 
-    program.signal('SIGTERM');
-
-    expect(await program.ended).toMatchObject({ code: 130, stdout: '' });
+    expect(await program.end('SIGTERM')).toMatchObject({ code: 130, stdout: '' });
     await expectNothingLeft(family);
     expect(await readdir(sandbox.at('tmp'))).toEqual([]);
   });

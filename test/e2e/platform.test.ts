@@ -305,9 +305,7 @@ describe('a data folder that a platform runs on', () => {
 
 describe('Ctrl-C', () => {
   it('ends start with status 0 and nothing more on stdout than its line', async () => {
-    platform.signal('SIGINT');
-
-    const { code, stdout } = await platform.ended;
+    const { code, stdout } = await platform.end('SIGINT');
 
     expect(code).toBe(0);
     expect(stdout).toMatch(/^[^\n]+\n$/);

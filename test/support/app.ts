@@ -70,7 +70,7 @@ export async function startApp(
         signingKey: Buffer.alloc(32, 7),
         objectsDirectory,
         bundles: await openBundles(models),
-        nodeAddress,
+        node: nodeAddress === null ? null : { name: 'test', address: nodeAddress },
         port: 0,
         introspection: false,
         logger: createLogger('silent'),

@@ -18,6 +18,8 @@ export interface Program extends AsyncDisposable {
   /** The first whole line that matches; rejects when the program ends or takes too long without one. */
   line(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<string>;
   signal(name: NodeJS.Signals): void;
+  /** Signals it and waits for its end; rejects, and kills it, when that takes too long. */
+  end(name: NodeJS.Signals): Promise<Outcome>;
 }
 
 /** Where a program runs and what it sees: nothing of the test's own environment. */
@@ -52,6 +54,11 @@ export function startDarkroom(args: readonly string[], { cwd, env }: Surrounding
     return { code: child.exitCode, signal: child.signalCode, ...said };
   });
 
+  const endsWithin = async (ms: number) => {
+    await Promise.race([ended, once(AbortSignal.timeout(ms), 'abort')]);
+    return isOver;
+  };
+
   return {
     pid,
     ended,
@@ -71,10 +78,15 @@ export function startDarkroom(args: readonly string[], { cwd, env }: Surrounding
         await once(heard, 'news', { signal: deadline }).catch(() => undefined);
       }
     },
+    async end(name) {
+      child.kill(name);
+      if (await endsWithin(GRACE_MS)) return ended;
+      child.kill('SIGKILL');
+      throw new Error(`darkroom ${args.join(' ')} did not end on ${name}:\n${said.stderr}`);
+    },
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');
-      const patience = AbortSignal.timeout(GRACE_MS);
-      patience.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
+      if (!(await endsWithin(GRACE_MS))) child.kill('SIGKILL');
       await ended;
     },
   };

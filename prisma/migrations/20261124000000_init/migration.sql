@@ -72,6 +72,7 @@ create table variant_version (
   created_at timestamptz(3) not null default now(),
   primary key (owner_id, id),
   unique (owner_id, variant_id, number),
+  unique (owner_id, variant_id, id),
   foreign key (owner_id, variant_id) references variant (owner_id, id)
 );
 create unique index variant_version_one_live on variant_version (owner_id, variant_id) where state = 'LIVE';
@@ -130,7 +131,7 @@ create table job (
   primary key (tenant_id, id),
   foreign key (tenant_id, key_id) references api_key (tenant_id, id),
   foreign key (variant_owner_id, variant_id) references variant (owner_id, id),
-  foreign key (variant_owner_id, version_id) references variant_version (owner_id, id),
+  foreign key (variant_owner_id, variant_id, version_id) references variant_version (owner_id, variant_id, id),
   -- Foreign keys look past row-level security: the owner must be the tenant itself or the platform.
   constraint job_variant_owner check (variant_owner_id in (tenant_id, 'ten_00000000000000000000000000')),
   -- Only a running job is held, and a running job always is.
@@ -142,7 +143,6 @@ create table job (
 create index job_claim on job (engine_key, id) where state = 'QUEUED';
 create index job_lease on job (lease_until) where state = 'RUNNING';
 create index job_open on job (tenant_id) where state in ('QUEUED', 'RUNNING');
-create index job_metadata on job using gin (metadata jsonb_path_ops);
 create index job_by_variant on job (tenant_id, variant_id, id);
 
 create table image (
@@ -208,6 +208,9 @@ create table usage_entry (
   constraint usage_entry_job check ((kind = 'USAGE') = (job_id is not null))
 );
 
+-- A balance is a sum over these two columns.
+create index usage_entry_balance on usage_entry (tenant_id) include (credits);
+
 create table reservation (
   tenant_id text collate "C" not null,
   job_id text collate "C" not null,
@@ -240,8 +243,12 @@ grant insert, update on plan to darkroom_system;
 grant select on node, engine to darkroom_app, darkroom_dispatcher, darkroom_system;
 grant insert, update, delete on node, engine to darkroom_dispatcher, darkroom_system;
 
-grant select on tenant, api_key, variant, variant_version, job, image, event, job_progress, usage_entry,
-  reservation, idempotency_record to darkroom_app, darkroom_system;
+grant select on tenant, variant, variant_version, job, image, event, job_progress, usage_entry, reservation,
+  idempotency_record to darkroom_app, darkroom_system;
+grant select on api_key to darkroom_system;
+-- What may be told of a key, and so never its hash.
+grant select (tenant_id, id, name, prefix, last4, environment, scopes, created_at, expires_at, revoked_at)
+  on api_key to darkroom_app;
 grant select on tenant, job, image, event, job_progress, usage_entry, reservation, variant, variant_version
   to darkroom_dispatcher;
 
@@ -255,12 +262,14 @@ grant update (settled_at) on reservation to darkroom_app;
 grant delete on idempotency_record to darkroom_app;
 
 grant insert on event, image, usage_entry, job_progress to darkroom_dispatcher;
-grant update on job to darkroom_dispatcher;
+grant update (state, step, credits, last_sequence, fence, holder, lease_until, not_before, attempts,
+  error_code, error_message, started_at, finished_at) on job to darkroom_dispatcher;
 grant update (settled_at) on reservation to darkroom_dispatcher;
 
 grant insert, update, delete on tenant, api_key, variant, variant_version to darkroom_system;
 grant insert on event, usage_entry to darkroom_system;
-grant update on job to darkroom_system;
+grant update (state, step, credits, last_sequence, fence, holder, lease_until, recoveries, error_code,
+  error_message, finished_at) on job to darkroom_system;
 grant update (settled_at) on reservation to darkroom_system;
 grant delete on job_progress, idempotency_record to darkroom_system;
 
@@ -295,6 +304,15 @@ begin
   end loop;
 end
 $$;
+
+-- A tenant's transaction may queue and cancel. It can neither grant itself credits nor end a job otherwise.
+create policy app_usage on usage_entry as restrictive for insert to darkroom_app
+  with check (kind = 'USAGE' and credits <= 0);
+create policy app_event on event as restrictive for insert to darkroom_app
+  with check (type in ('QUEUED', 'CANCELLED'));
+create policy app_submit on job as restrictive for insert to darkroom_app with check (state = 'QUEUED');
+create policy app_cancel on job as restrictive for update to darkroom_app
+  using (true) with check (state in ('RUNNING', 'CANCELLED'));
 
 create policy app_tenant on tenant to darkroom_app
   using (id = (select nullif(current_setting('app.tenant', true), '')));

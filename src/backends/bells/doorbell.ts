@@ -11,11 +11,12 @@ export function createDoorbell(listener: Listener): Doorbell {
         if (isOver) return;
         for (const id of splitIds(payload)) onRing(id);
       });
-      // Whatever was rung before LISTEN took effect is looked for once.
       const stops = [listener.onReconnect(() => onRing(null))];
       void listening.then((stop) => {
-        if (isOver) stop();
-        else stops.push(stop);
+        if (isOver) return stop();
+        stops.push(stop);
+        // What was rung before LISTEN took effect is looked for once.
+        onRing(null);
       });
       return () => {
         isOver = true;

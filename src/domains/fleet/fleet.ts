@@ -3,6 +3,7 @@ import type { Db } from '../../platform/db/index.ts';
 import { asPlatform } from '../tenancy/index.ts';
 import type { EngineRecord, HeldNode } from './store.ts';
 import {
+  deleteNode,
   holdFreeNodes,
   releaseNodes,
   renewNodes,
@@ -32,12 +33,16 @@ export function createFleet({ dispatcherDb, newId }: FleetDeps) {
     register: (name: string, address: string): Promise<void> =>
       run((tx) => upsertNode(tx, { id: newId('node'), name, address })),
 
+    /** Forgets a node that ends. */
+    forget: (name: string): Promise<void> => run((tx) => deleteNode(tx, name)),
+
     /** Takes the nodes that nobody holds. */
     hold: (hold: Hold): Promise<readonly HeldNode[]> => run((tx) => holdFreeNodes(tx, hold)),
 
     /** Renews the leases of all held nodes; one missing from the answer is somebody else's now. */
     renew: (hold: Hold): Promise<readonly Id<'node'>[]> => run((tx) => renewNodes(tx, hold)),
 
+    /** Gives back every node of the holder at once. */
     release: (holder: Id<'dispatcher'>): Promise<void> => run((tx) => releaseNodes(tx, holder)),
 
     /** Records what a held node serves, and that it is ready. */

@@ -30,6 +30,10 @@ export async function upsertNode(
     on conflict (address) do update set name = excluded.name, state = 'JOINING', updated_at = clock_timestamp()`;
 }
 
+export async function deleteNode(tx: Tx, name: string): Promise<void> {
+  await tx.$executeRaw`delete from node where name = ${name}`;
+}
+
 /** Takes every node that nobody holds. The fence grows, so that an earlier holder stays out. */
 export async function holdFreeNodes(
   tx: Tx,
@@ -55,7 +59,7 @@ export async function renewNodes(
   const rows = await tx.$queryRaw<{ id: Id<'node'> }[]>`
     update node set updated_at = clock_timestamp(),
       lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)
-    where holder = ${holder} and lease_until >= clock_timestamp()
+    where holder = ${holder}
     returning id`;
   return rows.map((row) => row.id);
 }

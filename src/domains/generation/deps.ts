@@ -15,7 +15,7 @@ export interface GenerationDeps {
   readonly random: Random;
   readonly newId: NewId;
   readonly links: ImageLinks;
-  /** The tokenizer of the variant version with this digest. */
-  readonly tokenizers: (versionDigest: string) => Tokenizer;
+  /** The tokenizer of the variant version with this digest; null when its files are not on this host. */
+  readonly tokenizers: (versionDigest: string) => Tokenizer | null;
   readonly platformVersion: string;
 }

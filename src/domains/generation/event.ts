@@ -20,6 +20,7 @@ export type StateEventType = (typeof STATE_EVENT_TYPES)[number];
 export type ProgressEventType = (typeof PROGRESS_EVENT_TYPES)[number];
 export type JobEventType = (typeof JOB_EVENT_TYPES)[number];
 
+/** One thing that happened to a job. */
 export interface JobEvent {
   readonly jobId: Id<'job'>;
   /** From 1, growing; numbers may be missing, never repeated. */

@@ -12,6 +12,7 @@ import { list } from './list.ts';
 import { findJob, listImages } from './store.ts';
 import { submit } from './submit.ts';
 
+/** Where one picture can be fetched until the links expire. */
 export interface PictureLinks {
   readonly url: string;
   readonly urlExpiresAt: Date;
@@ -33,6 +34,7 @@ export function createGeneration(deps: GenerationDeps) {
     /** Rejects with NOT_FOUND. */
     cancel: (actor: Actor, jobId: string): Promise<Job> => cancel(deps, actor, jobId),
 
+    /** Null for a job that the actor has not. Rejects with FORBIDDEN. */
     async find(actor: Actor, jobId: string): Promise<Job | null> {
       requirePermission(actor, 'JOBS_READ');
       const id = parseId('job', jobId);

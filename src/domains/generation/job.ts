@@ -14,10 +14,12 @@ const NEXT: Readonly<Record<JobState, readonly JobState[]>> = {
   CANCELLED: [],
 };
 
+/** Whether the state machine has that move. */
 export function canMove(from: JobState, to: JobState): boolean {
   return NEXT[from].includes(to);
 }
 
+/** Whether a job in this state never changes again. */
 export function isFinal(state: JobState): boolean {
   return NEXT[state].length === 0;
 }
@@ -65,6 +67,7 @@ export interface JobSettings {
   readonly outputFormat: OutputFormat;
 }
 
+/** A request for pictures, from its submission on. */
 export interface Job {
   readonly id: Id<'job'>;
   readonly tenantId: Id<'tenant'>;

@@ -20,8 +20,6 @@ import { claimIdempotencyKey, countOpenJobs, findJob, insertJob, lockSubmits } f
 
 const PREVIEW_EVERY_STEPS = 5;
 const OPERATION = 'jobSubmit';
-// How long a full queue takes to have moved on, roughly: a hint, not a promise.
-const QUEUE_FULL_RETRY_MS = 5_000;
 
 /** Queues one job, or returns the one that the same idempotency key stands for. */
 export async function submit(deps: GenerationDeps, actor: Actor, submission: JobSubmission): Promise<Job> {
@@ -43,9 +41,12 @@ interface Submission {
 
 async function create(deps: GenerationDeps, tx: Tx, { actor, submission, jobId }: Submission): Promise<Job> {
   const { tenantId } = actor;
-  const variant = await resolveVariant(tx, tenantId, submission.variantId ?? null);
+  const variant = await resolveVariant(tx, tenantId, {
+    id: submission.variantId ?? null,
+    isUsable: ({ live }) => deps.tokenizers(live.digest) !== null,
+  });
   const plan = await planOf(tx, tenantId);
-  const settings = settle(deps, variant, submission);
+  const settings = chooseSettings(deps, variant, submission);
   const { manifest, schedulerConfig } = variant.live;
   checkSubmission(submission, { settings, findings: validate(manifest, schedulerConfig, settings), plan });
 
@@ -111,7 +112,7 @@ function hashOf(submission: JobSubmission): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function settle(deps: GenerationDeps, variant: Variant, submission: JobSubmission): JobSettings {
+function chooseSettings(deps: GenerationDeps, variant: Variant, submission: JobSubmission): JobSettings {
   return {
     ...resolveSettings(variant.live.manifest, { ...submission, seed: submission.seed ?? randomSeed(deps) }),
     previewEverySteps: submission.previewEverySteps ?? PREVIEW_EVERY_STEPS,
@@ -130,6 +131,7 @@ function freeze(
   settings: JobSettings,
 ): Recipe {
   const tokenizer = tokenizers(variant.live.digest);
+  if (!tokenizer) throw new Error(`The variant ${variant.name} was chosen without its files.`);
   return {
     platformVersion,
     variant: variant.name,
@@ -156,8 +158,5 @@ async function checkQueue(tx: Tx, tenantId: Id<'tenant'>, { queuedJobsMax }: Pla
   throw new DomainError(
     'QUOTA_EXCEEDED',
     `Your plan allows ${queuedJobsMax} jobs at once. Wait for some to finish.`,
-    {
-      retryAfterMs: QUEUE_FULL_RETRY_MS,
-    },
   );
 }

@@ -3,13 +3,7 @@ import type { Id, NewId } from '../../kernel/ids.ts';
 import type { Db, Tx } from '../../platform/db/index.ts';
 import type { Actor, KeyEnvironment } from '../tenancy/index.ts';
 import { asTenant, requirePermission } from '../tenancy/index.ts';
-import {
-  insertReservation,
-  insertUsageEntry,
-  settleReservation,
-  sumLedger,
-  sumOpenReservations,
-} from './store.ts';
+import { insertReservation, insertUsageEntry, settleReservation, sumAvailable } from './store.ts';
 
 export interface MeteringDeps {
   /** A pool of `darkroom_app`. */
@@ -24,7 +18,7 @@ export function createMetering({ db }: MeteringDeps) {
     /** Credits that a new job may use: the ledger's sum less what open jobs hold. */
     async balance(actor: Actor): Promise<number> {
       requirePermission(actor, 'TENANT_READ');
-      return asTenant(db, actor.tenantId, (tx) => availableCredits(tx, actor.tenantId));
+      return asTenant(db, actor.tenantId, (tx) => sumAvailable(tx, actor.tenantId));
     },
   };
 }
@@ -39,7 +33,7 @@ export async function reserve(
   tenantId: Id<'tenant'>,
   hold: { jobId: Id<'job'>; credits: number },
 ): Promise<void> {
-  const available = await availableCredits(tx, tenantId);
+  const available = await sumAvailable(tx, tenantId);
   if (hold.credits > available) {
     throw new DomainError(
       'QUOTA_EXCEEDED',
@@ -87,8 +81,4 @@ export async function grantCredits(
 export function priceOf(costUnits: number, environment: KeyEnvironment): number {
   // The subtraction keeps 25 x 1.0000000000000002 from costing 26.
   return environment === 'TEST' ? 0 : Math.ceil(costUnits - 1e-9);
-}
-
-async function availableCredits(tx: Tx, tenantId: Id<'tenant'>): Promise<number> {
-  return (await sumLedger(tx, tenantId)) - (await sumOpenReservations(tx, tenantId));
 }

@@ -1,19 +1,17 @@
 import type { Id } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
 
-/** What a tenant has: everything granted and adjusted, less what was used. */
-export async function sumLedger(tx: Tx, tenantId: Id<'tenant'>): Promise<number> {
-  const { _sum } = await tx.usageEntry.aggregate({ where: { tenantId }, _sum: { credits: true } });
-  return _sum.credits ?? 0;
-}
-
-/** What is held for jobs that have not ended. */
-export async function sumOpenReservations(tx: Tx, tenantId: Id<'tenant'>): Promise<number> {
-  const { _sum } = await tx.reservation.aggregate({
-    where: { tenantId, settledAt: null },
-    _sum: { credits: true },
-  });
-  return _sum.credits ?? 0;
+/**
+ * What a tenant may spend: everything granted and adjusted, less what was used and what is held for
+ * jobs that have not ended. One statement, hence one snapshot: between two, a job that ends would be
+ * counted neither as held nor as used.
+ */
+export async function sumAvailable(tx: Tx, tenantId: Id<'tenant'>): Promise<number> {
+  const [row] = await tx.$queryRaw<{ available: bigint }[]>`
+    select coalesce((select sum(credits) from usage_entry where tenant_id = ${tenantId}), 0)
+      - coalesce((select sum(credits) from reservation where tenant_id = ${tenantId} and settled_at is null), 0)
+      as available`;
+  return Number(row?.available ?? 0);
 }
 
 export async function insertReservation(

@@ -20,11 +20,13 @@ export interface ClaimedJob {
   /** The first event number after STARTED, and the last that the holder may use before a heartbeat gives more. */
   readonly nextSequence: number;
   readonly sequenceMax: number;
+  /** True when it was asked for before the job came back into the queue: end it, run nothing. */
+  readonly isCancelRequested: boolean;
 }
 
 export interface ClaimRequest {
   readonly holder: Id<'dispatcher'>;
-  readonly engineKeys: readonly string[];
+  readonly engineKey: string;
   readonly limit: number;
   readonly leaseMs: number;
 }
@@ -40,6 +42,7 @@ interface ClaimRow {
   readonly credits: number;
   readonly attempts: number;
   readonly last_sequence: number;
+  readonly cancel: boolean;
 }
 
 /**
@@ -49,12 +52,12 @@ interface ClaimRow {
  */
 export async function claimJobs(
   tx: Tx,
-  { holder, engineKeys, limit, leaseMs }: ClaimRequest,
+  { holder, engineKey, limit, leaseMs }: ClaimRequest,
 ): Promise<readonly ClaimedJob[]> {
   const rows = await tx.$queryRaw<ClaimRow[]>`
     with due as (
       select tenant_id, id from job
-      where state = 'QUEUED' and engine_key = any (${[...engineKeys]}::text[])
+      where state = 'QUEUED' and engine_key = ${engineKey}
         and (not_before is null or not_before <= clock_timestamp())
       order by id
       limit ${limit}
@@ -67,7 +70,7 @@ export async function claimJobs(
     from due
     where job.tenant_id = due.tenant_id and job.id = due.id
     returning job.tenant_id, job.id, fence, version_id, engine_key, recipe, total_steps, credits, attempts,
-      last_sequence`;
+      last_sequence, cancel_requested_at is not null as cancel`;
   return rows.map((row) => ({
     tenantId: row.tenant_id,
     id: row.id,
@@ -80,5 +83,6 @@ export async function claimJobs(
     attempts: row.attempts,
     nextSequence: row.last_sequence - SEQUENCE_BLOCK + 1,
     sequenceMax: row.last_sequence,
+    isCancelRequested: row.cancel,
   }));
 }

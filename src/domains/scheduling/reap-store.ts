@@ -46,7 +46,7 @@ export async function reapOne(tx: Tx, newId: NewId): Promise<Reaped | null> {
   if (row.cancel) return end(tx, newId, { row, state: 'CANCELLED' });
   if (row.recoveries >= RECOVERIES_MAX) return end(tx, newId, { row, state: 'FAILED' });
   await tx.$executeRaw`
-    update job set state = 'QUEUED', fence = fence + 1, holder = null, lease_until = null,
+    update job set state = 'QUEUED', fence = fence + 1, holder = null, lease_until = null, step = 0,
       recoveries = recoveries + 1, last_sequence = last_sequence + 1
     where tenant_id = ${row.tenant_id} and id = ${row.id}`;
   await insertStateEvents(tx, [eventOf(row, { type: 'REQUEUED' })]);

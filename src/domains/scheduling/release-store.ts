@@ -21,7 +21,7 @@ export async function releaseJob(tx: Tx, job: GivenBack): Promise<boolean> {
   const { tenantId, id, nextSequence } = job;
   await insertProgress(tx, job.pending);
   const changed = await tx.$executeRaw`
-    update job set state = 'QUEUED', fence = fence + 1, holder = null, lease_until = null,
+    update job set state = 'QUEUED', fence = fence + 1, holder = null, lease_until = null, step = 0,
       last_sequence = ${nextSequence}, attempts = attempts + ${job.isAttempt ? 1 : 0}::int,
       not_before = clock_timestamp() + make_interval(secs => ${job.delayMs / 1000}::float8)
     where tenant_id = ${tenantId} and id = ${id} and fence = ${job.fence} and state = 'RUNNING'`;

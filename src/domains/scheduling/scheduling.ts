@@ -26,7 +26,7 @@ export function createScheduling({ dispatcherDb, bell }: SchedulingDeps) {
   return {
     /** Claims jobs and writes their STARTED events in the same transaction. */
     async claim(request: ClaimRequest): Promise<readonly ClaimedJob[]> {
-      if (request.engineKeys.length === 0 || request.limit <= 0) return [];
+      if (request.limit <= 0) return [];
       const jobs = await asPlatform(dispatcherDb, async (tx) => {
         const claimed = await claimJobs(tx, request);
         await insertStateEvents(

@@ -95,7 +95,7 @@ async function createTenant(
       await openLedger(tx, tenant.id, credits);
     });
   } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
+    if (!isUniqueViolation(error, 'tenant_slug_key')) throw error;
     throw new DomainError('CONFLICT', `A tenant with the slug "${slug}" exists.`, { field: ['slug'] });
   }
   return tenant;

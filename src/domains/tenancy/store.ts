@@ -6,6 +6,7 @@ import { PERMISSIONS } from './actor.ts';
 export const TENANT_STATES = ['ACTIVE', 'SUSPENDED', 'DELETING'] as const;
 export type TenantState = (typeof TENANT_STATES)[number];
 
+/** What a tenant may do at most. */
 export interface Plan {
   readonly id: Id<'plan'>;
   readonly name: string;
@@ -15,6 +16,7 @@ export interface Plan {
   readonly stepsMax: number;
 }
 
+/** A customer of the platform. */
 export interface Tenant {
   readonly id: Id<'tenant'>;
   readonly name: string;
@@ -94,7 +96,11 @@ export async function findPlanOf(db: Db | Tx, tenantId: Id<'tenant'>): Promise<P
 }
 
 export async function findKey(db: Db | Tx, tenantId: Id<'tenant'>, id: Id<'key'>): Promise<ApiKey | null> {
-  const row = await db.apiKey.findUnique({ where: { tenantId_id: { tenantId, id } } });
+  const row = await db.apiKey.findUnique({
+    where: { tenantId_id: { tenantId, id } },
+    // The hash is not the app's to read.
+    omit: { hash: true },
+  });
   if (!row) return null;
   const { name, prefix, last4, environment, createdAt } = row;
   return { id, name, prefix, last4, environment, createdAt, permissions: toPermissions(row.scopes) };

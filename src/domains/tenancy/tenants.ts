@@ -17,8 +17,10 @@ export interface TenantsDeps {
   readonly db: Db;
 }
 
+/** What a tenant may know of itself. */
 export function createTenants({ db }: TenantsDeps) {
   return {
+    /** Rejects with FORBIDDEN, and with NOT_FOUND when the tenant has just gone. */
     async viewer(actor: Actor): Promise<Viewer> {
       requirePermission(actor, 'TENANT_READ');
       return asTenant(db, actor.tenantId, async (tx) => {
