@@ -54,8 +54,8 @@ export function startDarkroom(args: readonly string[], { cwd, env }: Surrounding
     return { code: child.exitCode, signal: child.signalCode, ...said };
   });
 
-  const endsWithin = async (ms: number) => {
-    await Promise.race([ended, once(AbortSignal.timeout(ms), 'abort')]);
+  const hasEnded = async () => {
+    await Promise.race([ended, once(AbortSignal.timeout(GRACE_MS), 'abort')]);
     return isOver;
   };
 
@@ -66,10 +66,7 @@ export function startDarkroom(args: readonly string[], { cwd, env }: Surrounding
     async line(stream, pattern) {
       const deadline = AbortSignal.timeout(DEADLINE_MS);
       for (;;) {
-        const line = said[stream]
-          .split('\n')
-          .slice(0, -1)
-          .find((each) => pattern.test(each));
+        const line = wholeLinesOf(said[stream]).find((each) => pattern.test(each));
         if (line !== undefined) return line;
         if (isOver || deadline.aborted) {
           const what = isOver ? 'ended' : 'took too long';
@@ -80,16 +77,20 @@ export function startDarkroom(args: readonly string[], { cwd, env }: Surrounding
     },
     async end(name) {
       child.kill(name);
-      if (await endsWithin(GRACE_MS)) return ended;
+      if (await hasEnded()) return ended;
       child.kill('SIGKILL');
       throw new Error(`darkroom ${args.join(' ')} did not end on ${name}:\n${said.stderr}`);
     },
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');
-      if (!(await endsWithin(GRACE_MS))) child.kill('SIGKILL');
+      if (!(await hasEnded())) child.kill('SIGKILL');
       await ended;
     },
   };
+}
+
+function wholeLinesOf(text: string): readonly string[] {
+  return text.split('\n').slice(0, -1);
 }
 
 /** Runs a command that ends by itself, killed when it does not. */

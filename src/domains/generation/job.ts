@@ -1,4 +1,4 @@
-import type { SchedulerName, SigmaSchedule } from '../../diffusion/index.ts';
+import type { SchedulerName, Settings, SigmaSchedule } from '../../diffusion/index.ts';
 import type { Id } from '../../kernel/ids.ts';
 
 export const JOB_STATES = ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
@@ -50,18 +50,7 @@ export interface MetadataEntry {
 }
 
 /** Everything that a tenant chose, or that was chosen for them, when the job was submitted. */
-export interface JobSettings {
-  readonly prompt: string;
-  readonly negativePrompt: string;
-  readonly width: number;
-  readonly height: number;
-  readonly steps: number;
-  readonly guidanceScale: number;
-  readonly scheduler: SchedulerName;
-  readonly sigmaSchedule: SigmaSchedule;
-  /** Unsigned 64-bit; picture i has seed + i modulo 2^64. */
-  readonly seed: bigint;
-  readonly imageCount: number;
+export interface JobSettings extends Settings {
   /** A PREVIEW event every so many steps; 0 is none. */
   readonly previewEverySteps: number;
   readonly outputFormat: OutputFormat;
