@@ -8,6 +8,7 @@ import { createBlobs, createImageLinks } from './backends/blobs/index.ts';
 import { createKserveConnector } from './backends/nodes/index.ts';
 import { createPictures } from './backends/pictures/index.ts';
 import type { Config, DatabaseUrls } from './config/index.ts';
+import { settingNames } from './config/index.ts';
 import type { Tokenizer } from './diffusion/index.ts';
 import {
   BundleError,
@@ -267,16 +268,6 @@ function schedulerInfos(): readonly SchedulerInfo[] {
     isBuilt: isBuilt(name),
     sigmaSchedules: isBuilt(name) ? schedulerOf(name).sigmaSchedules : [],
   }));
-}
-
-function settingNames(urls: DatabaseUrls): Record<string, string> {
-  return {
-    DATABASE_URL: urls.app,
-    DATABASE_AUTH_URL: urls.auth,
-    DATABASE_DISPATCHER_URL: urls.dispatcher,
-    DATABASE_SYSTEM_URL: urls.system,
-    DATABASE_LISTEN_URL: urls.listen,
-  };
 }
 
 async function withSchedulerConfig(bundle: Bundle): Promise<Bundle & { readonly schedulerConfig: object }> {

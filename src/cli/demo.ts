@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import { createClient } from '../client/index.ts';
 import type { Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
-import { launch } from './launch.ts';
 import type { PictureFlags } from './picture-options.ts';
 import { addPictureOptions, toGenerateOptions } from './picture-options.ts';
 import { runGenerate } from './run-generate.ts';
@@ -19,6 +18,7 @@ export function demoCommand(host: Host): Command {
   return addStartOptions(addPictureOptions(command, { defaultPrompt: PROMPT }), { port: 0 }).action(
     (prompt: string, flags: PictureFlags & StartFlags) =>
       interruptible(host, async (signal) => {
+        const { launch } = await import('./launch.ts');
         const say = (text: string) => host.stderr.write(`darkroom: ${text}\n`);
         await using platform = await launch(host, { flags, logLevel: 'warn', signal, say });
         const { api, ws, apiKey } = platform.readyLine;

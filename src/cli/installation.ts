@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
-import { openOnboarding } from '../app.ts';
 import { readConfig } from '../config/index.ts';
 import type { Onboarding } from '../domains/tenancy/index.ts';
-import { deriveKeys, readRunFile } from '../hosting/index.ts';
 import { StartError } from '../kernel/errors.ts';
 import type { Host } from './host.ts';
 import { DEFAULT_DATA } from './start-options.ts';
@@ -27,6 +25,10 @@ export async function openInstallation(
   { data }: InstallationFlags,
 ): Promise<Onboarding & AsyncDisposable> {
   const { config, secrets } = readConfig(environment);
+  const [{ openOnboarding }, { deriveKeys, readRunFile }] = await Promise.all([
+    import('../app.ts'),
+    import('../hosting/index.ts'),
+  ]);
   if (config.database === null || data !== undefined) {
     const { database, secret } = await readRunFile(data ?? DEFAULT_DATA);
     return openOnboarding(database.system, deriveKeys(secret).pepper);

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { readConfig } from '../config/index.ts';
 import { StartError } from '../kernel/errors.ts';
-import { migrate } from '../platform/db/index.ts';
 import { createLogger } from '../platform/telemetry/index.ts';
 import type { Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
@@ -22,6 +21,7 @@ export function migrateCommand(host: Host): Command {
     .option('--json', 'print the settings as one line of JSON')
     .action((flags: MigrateFlags) =>
       interruptible(host, async () => {
+        const { migrate } = await import('../platform/db/index.ts');
         const { config, secrets } = readConfig(host.environment);
         if (secrets.migrateUrl === null) {
           throw new StartError(

@@ -1,6 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config/index.ts';
-import { startNode } from '../node/index.ts';
 import { openBundles } from '../platform/bundles/index.ts';
 import { createLogger } from '../platform/telemetry/index.ts';
 import type { Host } from './host.ts';
@@ -29,6 +28,7 @@ export function nodeCommand(host: Host): Command {
     .option('--json', 'when ready, print one line of JSON: {node, models}')
     .action((flags: NodeFlags) =>
       interruptible(host, async (signal) => {
+        const { startNode } = await import('../node/index.ts');
         const { config } = readConfig(host.environment);
         const { host: address, port, workers, threads } = flags;
         await using node = await startNode({

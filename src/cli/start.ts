@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import type { Host } from './host.ts';
 import { interruptible, untilAborted } from './interruptible.ts';
 import type { Platform } from './launch.ts';
-import { launch } from './launch.ts';
 import { printJson } from './output.ts';
 import type { StartFlags } from './start-options.ts';
 import { addStartOptions } from './start-options.ts';
@@ -20,6 +19,8 @@ export function startCommand(host: Host): Command {
     )
     .action((flags: StartFlags & { readonly json?: boolean }) =>
       interruptible(host, async (signal) => {
+        // Loaded when it is needed: a client or a --help does not pay for the whole platform.
+        const { launch } = await import('./launch.ts');
         const say = (text: string) => host.stderr.write(`darkroom: ${text}\n`);
         await using platform = await launch(host, { flags, logLevel: 'info', signal, say });
         if (flags.json) printJson(host.stdout, platform.readyLine);

@@ -115,3 +115,14 @@ function readDatabase(raw: Raw): DatabaseUrls | null {
     listen: raw.DATABASE_LISTEN_URL ?? '',
   });
 }
+
+/** The logins by the names of their settings, for messages about them. */
+export function settingNames(urls: DatabaseUrls): Readonly<Record<string, string>> {
+  return {
+    DATABASE_URL: urls.app,
+    DATABASE_AUTH_URL: urls.auth,
+    DATABASE_DISPATCHER_URL: urls.dispatcher,
+    DATABASE_SYSTEM_URL: urls.system,
+    DATABASE_LISTEN_URL: urls.listen,
+  };
+}

@@ -1,2 +1,2 @@
 export type { Config, DatabaseUrls, Environment, Secrets } from './config.ts';
-export { readConfig } from './config.ts';
+export { readConfig, settingNames } from './config.ts';

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, chmod, link, mkdir, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { messageOf, StartError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 
@@ -22,7 +22,7 @@ export interface DataFolder {
 export async function openDataFolder(path: string, random: Random): Promise<DataFolder> {
   const absolute = resolve(path);
   try {
-    await mkdir(absolute, { recursive: true, mode: 0o700 });
+    await makeFolder(absolute);
     await access(absolute, constants.R_OK | constants.W_OK | constants.X_OK);
     // Access by name is not all that can fail: a read-only file system shows only on writing.
     const probe = join(absolute, `.probe-${Buffer.from(random.bytes(6)).toString('hex')}`);
@@ -34,6 +34,19 @@ export async function openDataFolder(path: string, random: Random): Promise<Data
     );
   }
   return dataFolderAt(absolute, random, false);
+}
+
+// Not `recursive: true`: where nothing can be made below a folder that is there, as in /proc, Node 24
+// tries for ever.
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return;
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path, { mode: 0o700 }).catch(ignoreIfThere);
+  }
 }
 
 /** A new folder below the system's temporary one; whoever asks for it removes it. */

@@ -2,7 +2,8 @@ import type { Clock } from '../kernel/clock.ts';
 import { StartError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import type { DatabaseUrls } from '../config/index.ts';
-import { migrate, passwordsFrom } from '../platform/db/index.ts';
+import { settingNames } from '../config/index.ts';
+import { checkWalls, migrate, passwordsFrom } from '../platform/db/index.ts';
 import { startPostgres } from '../platform/postgres/index.ts';
 import type { Guardian } from '../platform/process/index.ts';
 import { startGuardian } from '../platform/process/index.ts';
@@ -71,7 +72,7 @@ export async function hostParts(options: HostOptions): Promise<HostedParts> {
   signal.throwIfAborted();
 
   const database = options.database
-    ? { urls: options.database, adminUrl: null, exited: null }
+    ? await useDatabase(options.database)
     : await hostDatabase(options, { folder, keys, secret, guardian, stack });
   stack.use(await writeRunFile(folder, { pid: process.pid, secret, database: database.urls }));
   signal.throwIfAborted();
@@ -114,6 +115,12 @@ async function openFolder(
     guardian.releaseDirectory(folder.path);
   });
   return folder;
+}
+
+/** Looks at somebody else's database before anything is started for it. */
+async function useDatabase(urls: DatabaseUrls): Promise<HostedDatabase> {
+  await checkWalls({ urls: settingNames(urls) });
+  return { urls, adminUrl: null, exited: null };
 }
 
 interface HostedDatabase extends Pick<HostedParts, 'urls' | 'adminUrl'> {

@@ -26,9 +26,18 @@ export interface RunFile {
   readonly database: DatabaseUrls;
 }
 
-/** Writes `run.json` (0600: it holds secrets) whole or not at all; disposing removes it. */
+/**
+ * Writes `run.json` (0600: it holds secrets) whole or not at all; disposing removes it. Rejects with a
+ * `StartError` when another process runs on the folder: two would take each other's place.
+ */
 export async function writeRunFile(folder: DataFolder, content: RunFile): Promise<AsyncDisposable> {
   const file = folder.at(NAME);
+  const other = await find(file);
+  if (other && other.pid !== content.pid) {
+    throw new StartError(
+      `The data folder ${folder.path} is in use by process ${other.pid}. Stop it, or choose another folder with --data DIR.`,
+    );
+  }
   const draft = `${file}.${content.pid}`;
   await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   await rename(draft, file);
@@ -37,12 +46,29 @@ export async function writeRunFile(folder: DataFolder, content: RunFile): Promis
 
 /** Reads the `run.json` of a data folder. Rejects with a `StartError` when nothing runs there. */
 export async function readRunFile(dataDirectory: string): Promise<RunFile> {
+  const found = await find(join(dataDirectory, NAME));
+  if (found) return found;
+  throw new StartError(
+    `No platform runs on ${dataDirectory}. Start one with \`darkroom start\`, or name its folder with --data DIR.`,
+  );
+}
+
+/** Null when there is none, or when the process that wrote it was killed and is gone. */
+async function find(file: string): Promise<RunFile | null> {
   try {
-    return runFile.parse(JSON.parse(await readFile(join(dataDirectory, NAME), 'utf8')));
+    const found = runFile.parse(JSON.parse(await readFile(file, 'utf8')));
+    return isAlive(found.pid) ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    // Signal 0 asks and does nothing.
+    process.kill(pid, 0);
+    return true;
   } catch (error) {
-    throw new StartError(
-      `No platform runs on ${dataDirectory}. Start one with \`darkroom start\`, or name its folder with --data DIR.`,
-      { cause: error },
-    );
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
