@@ -106,10 +106,12 @@ async function answer(session: InferenceSession | undefined, job: InferJob): Pro
 
 try {
   const sessions = await loadGraphs(workerData as WorkerSettings);
+  // A run begins in a later turn than its order came in, and an order to close may overtake it.
+  let inProgress: Promise<void> = Promise.resolve();
   parentPort?.on('message', (order: WorkerOrder) => {
     // With its port closed the thread has nothing to wait for, and ends.
-    if (order.kind === 'CLOSE') parentPort?.close();
-    else void answer(sessions.get(order.job.file), order.job);
+    if (order.kind === 'CLOSE') void inProgress.then(() => parentPort?.close());
+    else inProgress = answer(sessions.get(order.job.file), order.job);
   });
   post({ kind: 'READY' });
 } catch (error) {
