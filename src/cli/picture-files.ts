@@ -1,6 +1,6 @@
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { messageOf } from '../kernel/errors.ts';
+import { hasSystemCode, messageOf } from '../kernel/errors.ts';
 import { CommandError } from './output.ts';
 
 /** Where the pictures of one command go. */
@@ -89,7 +89,7 @@ async function claimFreeName(folder: string, name: PictureName): Promise<string>
       await claim.close();
       return path;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (!hasSystemCode(error, 'EEXIST')) throw error;
     }
   }
 }

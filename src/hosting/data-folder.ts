@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, chmod, link, mkdir, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { messageOf, StartError } from '../kernel/errors.ts';
+import { messageOf, StartError, systemCodeOf } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 
 /** Where an installation keeps what it must not lose: database, pictures, secret and first key. */
@@ -42,8 +42,8 @@ async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return;
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    if (systemCodeOf(error) === 'EEXIST') return;
+    if (systemCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
     await makeFolder(dirname(path));
     await mkdir(path, { mode: 0o700 }).catch(ignoreIfThere);
   }
@@ -83,15 +83,11 @@ async function readIfThere(file: string): Promise<string | null> {
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
+    if (systemCodeOf(error) === 'ENOENT') return null;
     throw new StartError(`${file} cannot be read: ${messageOf(error)}.`);
   }
 }
 
 function ignoreIfThere(error: unknown): void {
-  if (codeOf(error) !== 'EEXIST') throw error;
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
+  if (systemCodeOf(error) !== 'EEXIST') throw error;
 }

@@ -62,6 +62,16 @@ export function isUserErrorCode(code: DomainErrorCode): code is UserErrorCode {
   return USER_ERROR_CODES.some((each) => each === code);
 }
 
+/** The code of a failed system call, such as `ENOENT`, or null for any other error. */
+export function systemCodeOf(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}
+
+/** Whether the operating system refused with one of `codes` (`ENOENT`, `EACCES`, …). */
+export function hasSystemCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes(systemCodeOf(error) ?? '');
+}
+
 /** The message of anything that can be thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

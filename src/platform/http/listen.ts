@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { StartError } from '../../kernel/errors.ts';
+import { StartError, systemCodeOf } from '../../kernel/errors.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -19,8 +19,7 @@ export async function listen(http: FastifyInstance, { host, port }: ListenOption
   try {
     await http.listen({ host, port });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    const help = HELP[code];
+    const help = HELP[systemCodeOf(error) ?? ''];
     throw help ? new StartError(`Port ${port} on ${host} ${help}`, { cause: error }) : error;
   }
   const address = http.server.address();

@@ -1,8 +1,8 @@
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCodeOf } from '../../kernel/errors.ts';
 import type { ListedObject } from './object-store.ts';
 import { FOOTER_BYTES } from './footer.ts';
-import { codeOf } from './system-error.ts';
 
 // Keys hold neither `@` nor `+`. A folder's name ends with the first, so that `a` and `a/b` can both
 // be objects as they can in S3; the second marks what is not an object.
@@ -62,7 +62,7 @@ async function entriesOf(folder: string): Promise<readonly Entry[]> {
     }
   } catch (error) {
     // Deleted since it was seen, or there never was such a prefix.
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
   }
   // With its slash a folder sorts exactly where its keys belong among the files beside it.
   return entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -73,7 +73,7 @@ async function describe(file: string, key: string): Promise<ListedObject | null>
     const { size, mtime } = await stat(file);
     return { key, size: size - FOOTER_BYTES, modifiedAt: mtime };
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
+    if (systemCodeOf(error) === 'ENOENT') return null;
     throw error;
   }
 }

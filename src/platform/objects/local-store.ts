@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { open, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
+import { systemCodeOf } from '../../kernel/errors.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import { readFooter, toFooter } from './footer.ts';
@@ -22,7 +23,6 @@ import { prepareFolder } from './prepare-folder.ts';
 import { publish, writeDurably } from './publish.ts';
 import type { SignedGet } from './signed-path.ts';
 import { signPath, verifyPath } from './signed-path.ts';
-import { codeOf } from './system-error.ts';
 
 export interface LocalStoreDeps {
   /** Made when it is missing, readable by its owner only; several processes may share it. */
@@ -79,7 +79,7 @@ async function put(
     await writeDurably(temporary, [bytes, footer]);
     await publish(temporary, fileOf(directory, key));
   } catch (error) {
-    throw codeOf(error) === 'EEXIST'
+    throw systemCodeOf(error) === 'EEXIST'
       ? new ObjectError('ALREADY_EXISTS', `Object ${key} exists already.`, { cause: error })
       : unavailable(error);
   } finally {
@@ -159,12 +159,12 @@ async function openFile(directory: string, key: string): Promise<FileHandle | nu
 }
 
 function isMissing(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = systemCodeOf(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 function unavailable(error: unknown): ObjectError {
   if (error instanceof ObjectError) return error;
-  const code = codeOf(error) ?? 'an unknown error';
+  const code = systemCodeOf(error) ?? 'an unknown error';
   return new ObjectError('UNAVAILABLE', `The object folder answered ${code}.`, { cause: error });
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { link, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf } from './system-error.ts';
+import { systemCodeOf } from '../../kernel/errors.ts';
 
 // A deleter may remove an empty folder while it is being made or before the link; each turn needs another
 // delete at that very moment, so that many in a row mean something else is wrong.
@@ -29,7 +29,7 @@ export async function publish(temporary: string, final: string): Promise<void> {
       await link(temporary, final);
       break;
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT' || attempt === LINK_ATTEMPTS_MAX) throw error;
+      if (systemCodeOf(error) !== 'ENOENT' || attempt === LINK_ATTEMPTS_MAX) throw error;
     }
   }
   await syncFolders(folder, madeFirst);
@@ -50,6 +50,6 @@ async function syncFolder(folder: string): Promise<void> {
     await handle.sync();
   } catch (error) {
     // Removed by a deleter, which only happens once the new object is gone again, too.
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
   }
 }

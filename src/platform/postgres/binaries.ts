@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { StartError } from '../../kernel/errors.ts';
-import { hasCode } from './system-errors.ts';
+import { hasSystemCode, StartError } from '../../kernel/errors.ts';
 
 /** The embedded Postgres of this machine's platform. */
 export interface Binaries {
@@ -70,7 +69,7 @@ async function linkLibraries(root: string, linkDirectory: string): Promise<Reado
     }
     return {};
   } catch (error) {
-    if (!hasCode(error, 'EROFS', 'EACCES', 'EPERM')) throw error;
+    if (!hasSystemCode(error, 'EROFS', 'EACCES', 'EPERM')) throw error;
   }
   // Named after the package's place, so that links of an installation that moved are never met again.
   const directory = path.join(linkDirectory, createHash('sha256').update(root).digest('hex').slice(0, 8));
@@ -89,7 +88,7 @@ async function readLinks(root: string): Promise<readonly Link[]> {
     const text = await readFile(path.join(root, 'native', 'pg-symlinks.json'), 'utf8');
     return JSON.parse(text) as readonly Link[];
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
+    if (hasSystemCode(error, 'ENOENT')) return [];
     throw error;
   }
 }
@@ -99,6 +98,6 @@ async function link(source: string, target: string): Promise<void> {
   try {
     await symlink(source, target);
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
+    if (!hasSystemCode(error, 'EEXIST')) throw error;
   }
 }

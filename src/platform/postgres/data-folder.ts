@@ -2,11 +2,10 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../kernel/clock.ts';
-import { StartError } from '../../kernel/errors.ts';
+import { hasSystemCode, StartError, systemCodeOf } from '../../kernel/errors.ts';
 import { startChild } from '../process/child.ts';
 import type { Guardian } from '../process/guardian.ts';
 import type { Binaries } from './binaries.ts';
-import { hasCode } from './system-errors.ts';
 import type { Launcher } from './unprivileged.ts';
 
 /** The superuser of an embedded cluster. */
@@ -59,7 +58,7 @@ async function majorOf(dataDirectory: string): Promise<number | null> {
   try {
     return Number.parseInt(await readFile(path.join(dataDirectory, 'PG_VERSION'), 'utf8'), 10);
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
+    if (!hasSystemCode(error, 'ENOENT')) throw error;
   }
   const entries = await entriesOf(dataDirectory);
   if (entries.length > 0) {
@@ -75,7 +74,7 @@ async function entriesOf(directory: string): Promise<readonly string[]> {
   try {
     return await readdir(directory);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
+    if (hasSystemCode(error, 'ENOENT')) return [];
     throw error;
   }
 }
@@ -92,7 +91,7 @@ async function createCluster(options: DataFolderOptions): Promise<void> {
     logger.info({ dataDirectory }, 'made a Postgres cluster');
   } catch (error) {
     // Another start was quicker. Which of the two may serve it is settled by Postgres's own lock.
-    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    if (!hasSystemCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   } finally {
     await rm(workshop, { recursive: true, force: true });
     guardian.releaseDirectory(workshop);
@@ -143,9 +142,9 @@ function wrongMajor(dataDirectory: string, found: number, expected: number): Sta
 }
 
 function asStartError(dataDirectory: string, cause: unknown): unknown {
-  if (!hasCode(cause, 'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST', 'ENOENT'))
+  if (!hasSystemCode(cause, 'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST', 'ENOENT'))
     return cause;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const code = systemCodeOf(cause);
   return new StartError(
     `The data folder ${dataDirectory} cannot be written (${code}): ` +
       'make it writable for this user, free some space, or choose another with --data DIR.',

@@ -2,8 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../kernel/clock.ts';
-import { StartError } from '../../kernel/errors.ts';
-import { hasCode } from './system-errors.ts';
+import { hasSystemCode, StartError } from '../../kernel/errors.ts';
 
 export interface FolderLockOptions {
   readonly dataDirectory: string;
@@ -48,7 +47,7 @@ async function holderOf(lockFile: string): Promise<number | null> {
     const pid = Number.parseInt(await readFile(lockFile, 'utf8'), 10);
     return Number.isSafeInteger(pid) && pid > 0 ? pid : null;
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return null;
+    if (hasSystemCode(error, 'ENOENT')) return null;
     throw error;
   }
 }
@@ -58,7 +57,7 @@ async function isPostgres(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (hasCode(error, 'ESRCH')) return false;
+    if (hasSystemCode(error, 'ESRCH')) return false;
   }
   try {
     // Empty for a zombie, which holds nothing any more.

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { hasCode } from './system-errors.ts';
+import { hasSystemCode } from '../../kernel/errors.ts';
 
 /** A TCP port of this machine's loopback that is free at this moment. Another program may still take it. */
 export async function findFreePort(): Promise<number> {
@@ -20,7 +20,7 @@ export async function isPortFree(port: number): Promise<boolean> {
     await once(server, 'listening');
     return true;
   } catch (error) {
-    if (hasCode(error, 'EADDRINUSE', 'EACCES')) return false;
+    if (hasSystemCode(error, 'EADDRINUSE', 'EACCES')) return false;
     throw error;
   }
 }
