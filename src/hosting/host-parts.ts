@@ -13,7 +13,7 @@ import { createEphemeralFolder, openDataFolder, removeFolder } from './data-fold
 import type { DerivedKeys } from './derived-keys.ts';
 import { deriveKeys } from './derived-keys.ts';
 import { startNodeProcess } from './node-process.ts';
-import { writeRunFile } from './run-file.ts';
+import { takeFolder, writeRunFile } from './run-file.ts';
 
 export interface HostOptions {
   /** Null: a temporary folder that is gone with the process. */
@@ -58,6 +58,7 @@ export async function hostParts(options: HostOptions): Promise<HostedParts> {
   await using stack = new AsyncDisposableStack();
   const guardian = stack.use(await startGuardian({ logger }));
   const folder = await openFolder(options, guardian, stack);
+  stack.use(await takeFolder(folder));
   const secret =
     options.secret ??
     (await folder.readOrCreate('secret', () =>
