@@ -8,9 +8,19 @@ import { runStaticChecks } from './static-checks.ts';
 import { untilSignal } from './until-signal.ts';
 import { runSuite } from './vitest-suite.ts';
 
-// From the narrow to the broad, one after another: each starts servers and measures nothing, but
-// its time limits assume that the machine is its own.
-const SUITES = ['parity', 'engines', 'db', 'api', 'e2e'];
+// Two lanes, for two cores. The first goes from the narrow to the broad and is seen as it goes; the
+// processes of the second wait for each other most of the time.
+const SHOWN = ['parity', 'engines', 'db', 'api'];
+const BESIDE = ['e2e'];
+
+async function runInTurn(suites: readonly string[], show: boolean, signal: AbortSignal): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const suite of suites.filter((name) => existsSync(join(ROOT, 'test', name)))) {
+    if (show) process.stdout.write(`\n${suite}\n`);
+    outcomes.push(await runSuite(suite, show, signal));
+  }
+  return outcomes;
+}
 
 function summarise(outcomes: readonly Outcome[], isCi: boolean): void {
   process.stdout.write(`\n${outcomes.map(reportOf).join('\n')}\n`);
@@ -25,10 +35,10 @@ function summarise(outcomes: readonly Outcome[], isCi: boolean): void {
 await untilSignal(async (signal) => {
   const isCi = process.env['CI'] === 'true';
   const outcomes = await runStaticChecks(printOutcome, signal);
-  for (const suite of SUITES.filter((name) => existsSync(join(ROOT, 'test', name)))) {
-    process.stdout.write(`\n${suite}\n`);
-    outcomes.push(await runSuite(suite, true, signal));
-  }
+  const lanes = await Promise.all([runInTurn(SHOWN, true, signal), runInTurn(BESIDE, false, signal)]);
+  process.stdout.write('\n');
+  lanes[1].forEach(printOutcome);
+  outcomes.push(...lanes.flat());
   summarise(outcomes, isCi);
   return isGreen(outcomes, isCi);
 });
