@@ -194,7 +194,7 @@ async function startWork(
   return stack.use(
     startDispatcher({
       fleet,
-      scheduling: createScheduling({ dispatcherDb, bell }),
+      scheduling: createScheduling({ dispatcherDb, bell, newId }),
       completion: createCompletion({ dispatcherDb, bell, newId }),
       doorbell,
       connector: createKserveConnector({

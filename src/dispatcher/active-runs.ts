@@ -19,8 +19,8 @@ export interface ActiveRunsDeps extends RunDeps {
 /** The jobs that this dispatcher holds, from the claim to their end. */
 export interface ActiveRuns {
   readonly byJob: ReadonlyMap<Id<'job'>, Run>;
-  /** How many jobs a node has, from the claim on. */
-  countOn(nodeId: Id<'node'>): number;
+  /** How many U-Net rows an engine of a node has work for, from the claim on. */
+  rowsOn(nodeId: Id<'node'>, engineKey: string): number;
   start(job: ClaimedJob, node: ReadyNode): void;
   /** Stops the job before its next evaluation, if it is one of ours and not ending anyway. */
   cancel(jobId: string): void;
@@ -32,7 +32,7 @@ export interface ActiveRuns {
 
 export function createActiveRuns(deps: ActiveRunsDeps): ActiveRuns {
   const byJob = new Map<Id<'job'>, Run>();
-  const underway = new Map<Promise<void>, Id<'node'>>();
+  const underway = new Map<Promise<void>, { readonly engine: string; readonly rows: number }>();
   const versionOf = createVersions(deps.findVersion);
   // Claimed, and not yet in `byJob`; true once a cancel came for it meanwhile.
   const preparing = new Map<string, boolean>();
@@ -65,13 +65,16 @@ export function createActiveRuns(deps: ActiveRunsDeps): ActiveRuns {
 
   return {
     byJob,
-    countOn: (nodeId) => [...underway.values()].filter((each) => each === nodeId).length,
+    rowsOn: (nodeId, engineKey) =>
+      [...underway.values()]
+        .filter(({ engine }) => engine === placeOf(nodeId, engineKey))
+        .reduce((sum, { rows }) => sum + rows, 0),
     start(job, node) {
       const done = runToEnd(job, node).finally(() => {
         underway.delete(done);
         deps.onEnded();
       });
-      underway.set(done, node.node.id);
+      underway.set(done, { engine: placeOf(node.node.id, job.engineKey), rows: job.rows });
     },
     cancel(jobId) {
       const run = byJob.get(jobId as Id<'job'>);
@@ -86,6 +89,10 @@ export function createActiveRuns(deps: ActiveRunsDeps): ActiveRuns {
       await Promise.all(underway.keys());
     },
   };
+}
+
+function placeOf(nodeId: Id<'node'>, engineKey: string): string {
+  return `${nodeId} ${engineKey}`;
 }
 
 /** Versions never change: each is read once. */
@@ -117,6 +124,7 @@ function toRun(job: ClaimedJob, node: ReadyNode, version: VariantVersion): Run {
     sequenceMax: job.sequenceMax,
     interruption: null,
     isEnding: false,
+    stopped: new AbortController(),
     lost: new AbortController(),
   };
 }

@@ -5,8 +5,12 @@ import { inferPart } from './infer-part.ts';
 import type { Rgb } from './pictures.ts';
 import type { Run } from './run.ts';
 
-/** Decodes latents to pixels: one row per picture. */
-export async function decode(run: Run, pictures: readonly Picture[]): Promise<readonly Rgb[]> {
+/** Decodes latents to pixels: one row per picture. A preview is of no use to a job that is to stop. */
+export async function decode(
+  run: Run,
+  pictures: readonly Picture[],
+  { isPreview = false }: { readonly isPreview?: boolean } = {},
+): Promise<readonly Rgb[]> {
   const { plan, version } = run;
   const latents = new Float32Array(pictures.length * plan.latentSize);
   for (const [index, picture] of pictures.entries()) {
@@ -19,7 +23,7 @@ export async function decode(run: Run, pictures: readonly Picture[]): Promise<re
   const { width, height } = run.job.recipe.settings;
   const images = await inferPart(
     run,
-    { part: 'vae_decoder', output: 'images' },
+    { part: 'vae_decoder', output: 'images', isWantedAnyway: !isPreview },
     { latents: { shape: [pictures.length, ...plan.latentShape], data: latents } },
   );
   const size = width * height * 3;

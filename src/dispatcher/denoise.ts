@@ -31,7 +31,11 @@ export async function denoise(
   for (let i = 0; i < plan.totalSteps; i += 1) {
     throwIfInterrupted(run);
     const rows = inputs.fill(pictures, i);
-    const answer = await inferPart(run, { part: plan.guidance.part, output: 'noise_pred' }, rows);
+    const answer = await inferPart(
+      run,
+      { part: plan.guidance.part, output: 'noise_pred', isEvaluation: true },
+      rows,
+    );
     const values = asFloats(answer.data);
     if (hasNonFinite(values)) throw numericFailure();
     for (const [index, picture] of pictures.entries()) {

@@ -12,6 +12,8 @@ import type { Wake } from '../kernel/wake.ts';
 import { createWake } from '../kernel/wake.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import { createActiveRuns } from './active-runs.ts';
+import type { DispatcherFigures } from './figures.ts';
+import { createCallMeter } from './figures.ts';
 import type { FinishDeps } from './finish.ts';
 import { beat } from './heartbeat.ts';
 import type { HeldNodes } from './held-nodes.ts';
@@ -44,6 +46,8 @@ export interface Dispatcher extends AsyncDisposable {
   readonly id: Id<'dispatcher'>;
   /** Resolves once a node has answered and jobs can run; rejects with the reason of `signal`. */
   ready(signal: AbortSignal): Promise<void>;
+  /** What its U-Net calls came to since the start. */
+  figures(): DispatcherFigures;
 }
 
 /** What the loops of one dispatcher share. */
@@ -55,7 +59,6 @@ interface Parts {
   readonly wake: Wake;
   /** Rung when the nodes need a look. */
   readonly tendWake: Wake;
-  readonly isReady: PromiseWithResolvers<void>;
 }
 
 /** Starts a dispatcher; it takes whatever nodes are free, now and later. */
@@ -63,10 +66,20 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
   const id = deps.newId('dispatcher');
   const wake = createWake(deps.clock);
   const tendWake = createWake(deps.clock);
-  const nodes = createHeldNodes(id, { ...deps, onSuspect: () => tendWake.ring() });
+  const meter = createCallMeter(deps.clock);
+  const isReady = Promise.withResolvers<void>();
+  const nodes = createHeldNodes(id, {
+    ...deps,
+    meter,
+    onSuspect: () => tendWake.ring(),
+    onReady() {
+      isReady.resolve();
+      wake.ring();
+    },
+  });
   const progress = createProgressWriter(deps);
   const runs = createActiveRuns({ ...deps, nodes, progress, onEnded: () => wake.ring() });
-  const parts: Parts = { id, nodes, runs, wake, tendWake, isReady: Promise.withResolvers() };
+  const parts: Parts = { id, nodes, runs, wake, tendWake };
   const stopping = new AbortController();
   // Heartbeats and progress go on while the drain lasts, so that a job that is being ended stays ours.
   const drained = new AbortController();
@@ -79,7 +92,8 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
   ];
   return {
     id,
-    ready: (signal) => untilReady(parts, signal),
+    ready: (signal) => orAborted(isReady.promise, signal),
+    figures: () => meter.read(),
     async [Symbol.asyncDispose]() {
       stopping.abort();
       silence();
@@ -114,7 +128,7 @@ async function claimLoop(deps: DispatcherDeps, parts: Parts, signal: AbortSignal
   }
 }
 
-/** Claims as many jobs as have a free instance: a job that waits in a node's queue could run elsewhere. */
+/** Claims jobs for the rows that are free: one that waits in an engine's queue could run elsewhere. */
 async function claim(
   { scheduling, settings }: DispatcherDeps,
   { id, nodes, runs }: Parts,
@@ -123,8 +137,8 @@ async function claim(
   for (const node of nodes.ready()) {
     for (const [engineKey, engine] of node.engines) {
       if (signal.aborted) return;
-      const limit = engine.instances - runs.countOn(node.node.id);
-      const request = { holder: id, engineKey, limit, leaseMs: settings.leaseMs };
+      const rows = engine.rowsMax - runs.rowsOn(node.node.id, engineKey);
+      const request = { holder: id, engineKey, rows, leaseMs: settings.leaseMs };
       for (const job of await scheduling.claim(request)) runs.start(job, node);
     }
   }
@@ -132,7 +146,7 @@ async function claim(
 
 async function tendLoop(
   { logger, settings }: DispatcherDeps,
-  { nodes, wake, tendWake, isReady }: Parts,
+  { nodes, tendWake }: Parts,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
@@ -140,25 +154,28 @@ async function tendLoop(
       logger.warn({ reason: messageOf(error) }, 'nodes could not be tended');
     });
     const hasNode = nodes.ready().length > 0;
-    if (hasNode) isReady.resolve();
-    wake.ring();
     // Without a node nothing runs: look more often, one may be starting right now.
     await tendWake.next(hasNode ? settings.heartbeatMs : settings.heartbeatMs / 6, signal);
   }
 }
 
-async function keepLeases(deps: DispatcherDeps, { runs }: Parts): Promise<number> {
-  await beat(deps, runs.byJob);
+async function keepLeases(deps: DispatcherDeps, { runs, nodes }: Parts): Promise<number> {
+  await Promise.all([
+    beat(deps, runs.byJob),
+    nodes.renew().catch((error: unknown) => {
+      deps.logger.warn({ reason: messageOf(error) }, 'the leases of nodes could not be renewed');
+    }),
+  ]);
   return deps.settings.heartbeatMs;
 }
 
-async function untilReady({ isReady }: Parts, signal: AbortSignal): Promise<void> {
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   try {
-    await Promise.race([isReady.promise, aborted.promise]);
+    await Promise.race([work, aborted.promise]);
   } finally {
     signal.removeEventListener('abort', abort);
   }

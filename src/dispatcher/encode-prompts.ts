@@ -1,5 +1,6 @@
 import { EngineError } from './engines.ts';
-import { inferPart, sliceRows } from './infer-part.ts';
+import { inferPart } from './infer-part.ts';
+import { sliceTensor } from './rows.ts';
 import type { Run } from './run.ts';
 import { throwIfInterrupted } from './run.ts';
 
@@ -25,7 +26,7 @@ export async function encodePrompts(run: Run): Promise<Conditions> {
     { part: PART, output },
     { input_ids: { shape: [prompts.length, manifest.tokensMax], data: ids } },
   );
-  const row = (index: number) => asFloats(sliceRows(states, index, index + 1).data);
+  const row = (index: number) => asFloats(sliceTensor(states, index, index + 1).data);
   return isGuided ? { uncond: row(0), cond: row(1) } : { uncond: null, cond: row(0) };
 }
 

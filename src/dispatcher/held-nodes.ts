@@ -5,6 +5,9 @@ import type { Clock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Id } from '../kernel/ids.ts';
 import type { Random } from '../kernel/random.ts';
+import type { CallMeter } from './figures.ts';
+import type { Lanes } from './lanes.ts';
+import { createLanes } from './lanes.ts';
 import type { DispatcherLogger } from './log.ts';
 import type { NodeConnection, NodeConnector } from './node-connector.ts';
 import type { NodeEngine } from './served-engines.ts';
@@ -14,7 +17,8 @@ import type { DispatcherSettings } from './settings.ts';
 /** A held node that answered its last probe. */
 export interface ReadyNode {
   readonly node: HeldNode;
-  readonly connection: NodeConnection;
+  /** Where all calls to the node are formed. */
+  readonly lanes: Lanes;
   /** By engine key, as jobs name it. */
   readonly engines: ReadonlyMap<string, NodeEngine>;
 }
@@ -22,9 +26,12 @@ export interface ReadyNode {
 interface Holding {
   readonly node: HeldNode;
   readonly connection: NodeConnection;
+  readonly lanes: Lanes;
   engines: ReadonlyMap<string, NodeEngine> | null;
   failures: number;
   probeAtMs: number;
+  /** The probe under way, or null. */
+  probe: Promise<void> | null;
 }
 
 export interface HeldNodesDeps {
@@ -34,8 +41,11 @@ export interface HeldNodesDeps {
   readonly random: Random;
   readonly logger: DispatcherLogger;
   readonly settings: DispatcherSettings;
+  readonly meter: CallMeter;
   /** Told when a node needs to be probed before its turn. */
   readonly onSuspect: () => void;
+  /** Told when a node has become ready. */
+  readonly onReady: () => void;
 }
 
 // A node that refuses connections does so in a millisecond: without a pause this would spin.
@@ -43,40 +53,56 @@ const PROBE_BACKOFF: Backoff = { firstMs: 250, maxMs: 5_000 };
 
 export interface HeldNodes extends AsyncDisposable {
   ready(): readonly ReadyNode[];
-  /** Takes free nodes, renews the held ones, drops the lost, and probes those that are due. */
+  /** Takes free nodes and starts to probe those that are due; a node that hangs keeps no other waiting. */
   tend(signal: AbortSignal): Promise<void>;
+  /** Renews the leases of all nodes and drops those that are somebody else's now. */
+  renew(): Promise<void>;
   /** Tells that a call to the node failed by the node's fault: nothing is sent there until a probe succeeds. */
   suspect(nodeId: Id<'node'>): void;
 }
 
 /** The nodes that this dispatcher drives. Disposing gives them all back at once. */
 export function createHeldNodes(holder: Id<'dispatcher'>, deps: HeldNodesDeps): HeldNodes {
-  const { fleet, connector, clock, logger, settings } = deps;
+  const { fleet, connector, clock, logger, settings, meter } = deps;
   const holdings = new Map<Id<'node'>, Holding>();
   const hold = { holder, leaseMs: settings.leaseMs };
-  const drop = async ({ node, connection }: Holding) => {
+  const drop = async ({ node, connection, probe: underway }: Holding) => {
     holdings.delete(node.id);
     await connection[Symbol.asyncDispose]();
+    await underway;
   };
 
   return {
     ready: () =>
-      [...holdings.values()].flatMap(({ node, connection, engines }) =>
-        engines ? [{ node, connection, engines }] : [],
+      [...holdings.values()].flatMap(({ node, lanes, engines }) =>
+        engines ? [{ node, lanes, engines }] : [],
       ),
 
     async tend(signal) {
-      const kept = new Set(await fleet.renew(hold));
-      await Promise.all([...holdings.values()].filter(({ node }) => !kept.has(node.id)).map(drop));
       for (const node of await fleet.hold(hold)) {
+        // Taken from us and found free again: what was open to it belongs to the time before.
+        const earlier = holdings.get(node.id);
+        if (earlier) await drop(earlier);
         const connection = connector.connect(node.address);
-        holdings.set(node.id, { node, connection, engines: null, failures: 0, probeAtMs: 0 });
+        const lanes = createLanes({ engines: connection.engines, clock, meter });
+        const unknown = { engines: null, failures: 0, probeAtMs: 0, probe: null };
+        holdings.set(node.id, { node, connection, lanes, ...unknown });
       }
       const nowMs = clock.monotonicMs();
-      const due = [...holdings.values()].filter(
-        ({ engines, probeAtMs }) => engines === null && probeAtMs <= nowMs,
-      );
-      await Promise.all(due.map((holding) => probe(deps, holding, signal)));
+      for (const holding of holdings.values()) {
+        if (holding.engines || holding.probe || holding.probeAtMs > nowMs) continue;
+        holding.probe = probe(deps, holding, signal).finally(() => {
+          holding.probe = null;
+          if (holding.engines) deps.onReady();
+        });
+      }
+    },
+
+    async renew() {
+      const held = [...holdings.values()];
+      if (held.length === 0) return;
+      const kept = new Set(await fleet.renew(hold));
+      await Promise.all(held.filter(({ node }) => !kept.has(node.id)).map(drop));
     },
 
     suspect(nodeId) {
@@ -113,6 +139,8 @@ async function probe(
     holding.probeAtMs = clock.monotonicMs() + backoffMs(PROBE_BACKOFF, holding.failures, random);
     holding.failures += 1;
     logger.warn({ node: node.name, address: node.address, reason: messageOf(error) }, 'node does not answer');
-    await fleet.markLost(node);
+    await fleet.markLost(node).catch((cause: unknown) => {
+      logger.warn({ node: node.name, reason: messageOf(cause) }, 'node could not be marked as lost');
+    });
   }
 }

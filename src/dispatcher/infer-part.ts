@@ -1,75 +1,57 @@
 import type { Part, Rows, Tensor } from './engines.ts';
 import { EngineError } from './engines.ts';
+import { rowCount, sliceRows, stackRows } from './rows.ts';
 import type { Run } from './run.ts';
 
+/** What a run wants of one part. */
+export interface PartCall {
+  readonly part: string;
+  /** The one output that is wanted. */
+  readonly output: string;
+  /** True for an evaluation of the U-Net. */
+  readonly isEvaluation?: boolean;
+  /** True: asked for until the end even when the job was cancelled or is to be given back. */
+  readonly isWantedAnyway?: boolean;
+}
+
 /**
- * Calls one part for a run, in as few calls as the engine's batch limit allows, and returns the one
- * output named. Only a lost run's calls are cut short: an engine would not stop for it anyway.
+ * Calls one part for a run, beside other jobs' rows and in as few calls as the engine's batch limit allows,
+ * and returns the one output named.
  */
-export async function inferPart(
-  run: Run,
-  call: { readonly part: string; readonly output: string },
-  rows: Rows,
-): Promise<Tensor> {
+export async function inferPart(run: Run, call: PartCall, rows: Rows): Promise<Tensor> {
+  const ask = { ...limitsOf(run, call), isEvaluation: call.isEvaluation ?? false };
+  const asker = {
+    owner: run,
+    // It failed with an engine before. If that was its own doing, it shall not take others along again.
+    isAlone: run.job.attempts > 0,
+    withdrawn: call.isWantedAnyway ? run.lost.signal : run.stopped.signal,
+    lost: run.lost.signal,
+  };
+  const chunks = chunksOf(rows, ask.rowsMax);
+  const answers = await Promise.all(chunks.map((chunk) => run.node.lanes.ask(ask, chunk, asker)));
+  const tensor = stackRows(answers)[call.output];
+  if (tensor) return tensor;
+  throw new EngineError('BAD_ANSWER', `${ask.part.model} answered without ${call.output}.`, {
+    fault: 'node',
+  });
+}
+
+function limitsOf(run: Run, call: PartCall) {
   const { name, version, parts } = run.version.manifest;
   const outputs = parts[call.part]?.outputs.filter((output) => output.name === call.output) ?? [];
   const part: Part = { model: `${name}.${call.part}`, version: `${version}`, outputs };
-  const rowsMax = run.engine.maxBatch.get(call.part);
-  if (rowsMax === undefined || outputs.length === 0) {
+  const limits = run.engine.parts.get(call.part);
+  if (!limits || outputs.length === 0) {
     throw new EngineError('NOT_LOADED', `${run.node.node.name} does not serve ${part.model}.`, {
       fault: 'node',
     });
   }
-  const answers: Tensor[] = [];
-  for (const chunk of chunksOf(rows, rowsMax)) {
-    const answer = await run.node.connection.engines.infer(part, chunk, run.lost.signal);
-    const tensor = answer[call.output];
-    if (!tensor)
-      throw new EngineError('BAD_ANSWER', `${part.model} answered without ${call.output}.`, {
-        fault: 'node',
-      });
-    answers.push(tensor);
-  }
-  return concatRows(answers);
+  return { part, ...limits };
 }
 
 function chunksOf(rows: Rows, rowsMax: number): readonly Rows[] {
-  const count = Object.values(rows)[0]?.shape[0] ?? 0;
+  const count = rowCount(rows);
   if (count <= rowsMax) return [rows];
   const starts = Array.from({ length: Math.ceil(count / rowsMax) }, (_, index) => index * rowsMax);
-  return starts.map((start) =>
-    Object.fromEntries(
-      Object.entries(rows).map(([name, tensor]) => [
-        name,
-        sliceRows(tensor, start, Math.min(count, start + rowsMax)),
-      ]),
-    ),
-  );
-}
-
-/** Rows `from` to `to` of a tensor, sharing its memory. */
-export function sliceRows({ shape, data }: Tensor, from: number, to: number): Tensor {
-  const [count = 1, ...rest] = shape;
-  const size = data.length / count;
-  return { shape: [to - from, ...rest], data: data.subarray(from * size, to * size) };
-}
-
-function concatRows(tensors: readonly Tensor[]): Tensor {
-  const [first, ...others] = tensors;
-  if (!first) throw new RangeError('There is nothing to concatenate.');
-  if (others.length === 0) return first;
-  const length = tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);
-  const data =
-    first.data instanceof Float32Array
-      ? new Float32Array(length)
-      : first.data instanceof Int32Array
-        ? new Int32Array(length)
-        : new Uint8Array(length);
-  let offset = 0;
-  for (const tensor of tensors) {
-    data.set(tensor.data, offset);
-    offset += tensor.data.length;
-  }
-  const rowCount = tensors.reduce((sum, tensor) => sum + (tensor.shape[0] ?? 0), 0);
-  return { shape: [rowCount, ...first.shape.slice(1)], data };
+  return starts.map((start) => sliceRows(rows, start, Math.min(count, start + rowsMax)));
 }

@@ -15,7 +15,7 @@ export function createPreviews(run: Run, pictures: Pictures, logger: DispatcherL
 
   async function make(picture: Picture): Promise<void> {
     try {
-      const [rgb] = await decode(run, [picture]);
+      const [rgb] = await decode(run, [picture], { isPreview: true });
       if (rgb) run.preview = await pictures.preview(rgb);
     } catch (error) {
       if (!run.interruption) logger.warn({ job: run.job.id, reason: messageOf(error) }, 'preview failed');

@@ -8,6 +8,7 @@ import type { Random } from '../kernel/random.ts';
 import { BlobError } from './blobs.ts';
 import { denoise } from './denoise.ts';
 import { encodePrompts } from './encode-prompts.ts';
+import type { EngineErrorCode } from './engines.ts';
 import { EngineError } from './engines.ts';
 import { JobFailure } from './failure.ts';
 import type { FinishDeps } from './finish.ts';
@@ -33,10 +34,14 @@ export interface RunDeps extends FinishDeps {
 /** What becomes of a job after a run: its end, a place back in the queue, or nothing when it is lost. */
 type Verdict =
   | { readonly kind: 'END'; readonly outcome: Outcome }
-  | { readonly kind: 'REQUEUE'; readonly isAttempt: boolean }
+  | { readonly kind: 'REQUEUE'; readonly isAttempt: boolean; readonly delayMs: number }
   | { readonly kind: 'DROP' };
 
 const ATTEMPT_BACKOFF: Backoff = { firstMs: 500, maxMs: 10_000 };
+
+// A node that is full has done nothing wrong, nor has the job: it waits in the queue, where its tenant sees it.
+const BUSY_BACKOFF: Backoff = { firstMs: 1_000, maxMs: 1_000 };
+const BLAMELESS: ReadonlySet<EngineErrorCode> = new Set(['OVERLOADED', 'CANCELLED']);
 
 /**
  * Runs one claimed job to its verdict. Rejects only when the verdict could not be written, and then
@@ -47,7 +52,7 @@ export async function runJob(run: Run, deps: RunDeps): Promise<void> {
   run.isEnding = true;
   if (verdict.kind === 'DROP') return;
   const pending = await deps.progress.take(run);
-  const { tenantId, id: jobId, fence, attempts } = run.job;
+  const { tenantId, id: jobId, fence } = run.job;
   const ended: FinishedRun = {
     tenantId,
     jobId,
@@ -60,8 +65,8 @@ export async function runJob(run: Run, deps: RunDeps): Promise<void> {
     await deps.completion.complete(ended, verdict.outcome);
     return;
   }
-  const delayMs = verdict.isAttempt ? backoffMs(ATTEMPT_BACKOFF, attempts, deps.random) : 0;
-  await deps.scheduling.release({ ...ended, id: jobId, isAttempt: verdict.isAttempt, delayMs });
+  const { isAttempt, delayMs } = verdict;
+  await deps.scheduling.release({ ...ended, id: jobId, isAttempt, delayMs });
 }
 
 async function produce(run: Run, deps: RunDeps): Promise<Verdict> {
@@ -78,21 +83,30 @@ async function produce(run: Run, deps: RunDeps): Promise<Verdict> {
 
 function judge(run: Run, deps: RunDeps, error: unknown): Verdict {
   if (run.interruption === 'LOST') return { kind: 'DROP' };
-  if (error instanceof Interrupted) return judgeInterruption(run, error.interruption);
-  // Nobody wants it any more: a call that failed meanwhile is no reason to start it again.
+  // A cancel that came after the interruption that the loop saw wins. And nobody wants it any more then: a
+  // call that failed meanwhile is no reason to start it again.
   if (run.interruption === 'CANCELLED') return judgeInterruption(run, 'CANCELLED');
+  if (error instanceof Interrupted) return judgeInterruption(run, error.interruption);
   deps.logger.warn({ job: run.job.id, step: run.step, reason: messageOf(error) }, 'run failed');
+  return judgeFailure(run, deps, error);
+}
+
+function judgeFailure(run: Run, deps: RunDeps, error: unknown): Verdict {
   if (error instanceof JobFailure) return fail(error);
   if (error instanceof EngineError && error.fault === 'request') {
     return fail({ code: 'ENGINE_FAILED', message: 'The engine refused this job. It was not charged.' });
   }
+  if (error instanceof EngineError && BLAMELESS.has(error.code)) {
+    return { kind: 'REQUEUE', isAttempt: false, delayMs: backoffMs(BUSY_BACKOFF, 0, deps.random) };
+  }
   if (error instanceof EngineError) deps.nodes.suspect(run.node.node.id);
-  if (run.job.attempts + 1 < deps.settings.attemptsMax) return { kind: 'REQUEUE', isAttempt: true };
-  return fail(lastFailure(error));
+  const { attempts } = run.job;
+  if (attempts + 1 >= deps.settings.attemptsMax) return fail(lastFailure(error));
+  return { kind: 'REQUEUE', isAttempt: true, delayMs: backoffMs(ATTEMPT_BACKOFF, attempts, deps.random) };
 }
 
 function judgeInterruption(run: Run, interruption: Interruption): Verdict {
-  if (interruption !== 'CANCELLED') return { kind: 'REQUEUE', isAttempt: false };
+  if (interruption !== 'CANCELLED') return { kind: 'REQUEUE', isAttempt: false, delayMs: 0 };
   const credits = partialCredits(run.job.credits, run.step, run.plan.totalSteps);
   return { kind: 'END', outcome: { state: 'CANCELLED', credits } };
 }

@@ -27,6 +27,8 @@ export interface Run {
   interruption: Interruption | null;
   /** True once the verdict is being written: from then on a lease that cannot be renewed means nothing. */
   isEnding: boolean;
+  /** Fires at the first interruption: what waits for a call then does not need it any more. */
+  readonly stopped: AbortController;
   /** Fires with `LOST` only: the one case in which a call in flight is of no use to anybody. */
   readonly lost: AbortController;
 }
@@ -53,7 +55,9 @@ export function interrupt(run: Run, interruption: Interruption): void {
   if (run.interruption === 'LOST') return;
   if (run.interruption === 'CANCELLED' && interruption === 'STOPPING') return;
   run.interruption = interruption;
-  if (interruption === 'LOST') run.lost.abort();
+  const reason = new Interrupted(interruption);
+  run.stopped.abort(reason);
+  if (interruption === 'LOST') run.lost.abort(reason);
 }
 
 /** Throws `Interrupted` when the run may not go on. Called before each evaluation; a picture whose

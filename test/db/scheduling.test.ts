@@ -34,7 +34,7 @@ beforeAll(async () => {
   const open = (url: string) =>
     stack.adopt(openDb({ url, poolMax: 8, applicationName: 'darkroom test' }), (db) => db.$disconnect());
   const dispatcherDb = open(database.urls.dispatcher);
-  scheduling = createScheduling({ dispatcherDb, bell: silentBell });
+  scheduling = createScheduling({ dispatcherDb, bell: silentBell, newId });
   completion = createCompletion({ dispatcherDb, bell: silentBell, newId });
   reaper = { systemDb: open(database.urls.system), bell: silentBell, newId };
 });
@@ -48,8 +48,8 @@ beforeEach(async () => {
 });
 
 const submit = () => tenant.client.submitJob(QUICK);
-const claim = (limit = 1, holder = newId('dispatcher')) =>
-  scheduling.claim({ holder, engineKey: 'pico:1', limit, leaseMs: LEASE_MS });
+const claim = (rows = 1, holder = newId('dispatcher')) =>
+  scheduling.claim({ holder, engineKey: 'pico:1', rows, leaseMs: LEASE_MS });
 
 async function claimOne(): Promise<ClaimedJob> {
   const [job] = await claim();
@@ -93,7 +93,7 @@ describe('claiming', () => {
 
   it('takes only what the engines serve', async () => {
     await submit();
-    const request = { holder: newId('dispatcher'), limit: 5, leaseMs: LEASE_MS };
+    const request = { holder: newId('dispatcher'), rows: 5, leaseMs: LEASE_MS };
     expect(await scheduling.claim({ ...request, engineKey: 'pico:2' })).toEqual([]);
   });
 

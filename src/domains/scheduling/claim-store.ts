@@ -14,6 +14,8 @@ export interface ClaimedJob {
   readonly versionId: Id<'version'>;
   readonly engineKey: string;
   readonly recipe: Recipe;
+  /** U-Net rows of each of its evaluations: one per picture. */
+  readonly rows: number;
   readonly totalSteps: number;
   readonly credits: number;
   readonly attempts: number;
@@ -27,16 +29,25 @@ export interface ClaimedJob {
 export interface ClaimRequest {
   readonly holder: Id<'dispatcher'>;
   readonly engineKey: string;
-  readonly limit: number;
+  /** How many U-Net rows there is room for. */
+  readonly rows: number;
   readonly leaseMs: number;
 }
 
-interface ClaimRow {
+/** What a claim brought. */
+export interface Claimed {
+  readonly jobs: readonly ClaimedJob[];
+  /** Jobs whose recipe cannot be read: the caller holds them and ends them, or they would block the queue. */
+  readonly unreadable: readonly ClaimRow[];
+}
+
+export interface ClaimRow {
   readonly tenant_id: Id<'tenant'>;
   readonly id: Id<'job'>;
   readonly fence: number;
   readonly version_id: Id<'version'>;
   readonly engine_key: string;
+  readonly rows: number;
   readonly recipe: unknown;
   readonly total_steps: number;
   readonly credits: number;
@@ -46,43 +57,65 @@ interface ClaimRow {
 }
 
 /**
- * Takes up to `limit` of the oldest jobs that the engines can serve: leased on the database's clock,
+ * Takes the oldest jobs that the engines can serve until `rows` are full; the last one may reach beyond, so
+ * that one larger than all the room there is gets its turn. They are leased on the database's clock,
  * fenced, with room for the holder's event numbers. SKIP LOCKED lets any number of dispatchers claim
  * at once; the partial index keeps the cost independent of how much history there is.
  */
 export async function claimJobs(
   tx: Tx,
-  { holder, engineKey, limit, leaseMs }: ClaimRequest,
-): Promise<readonly ClaimedJob[]> {
+  { holder, engineKey, rows: room, leaseMs }: ClaimRequest,
+): Promise<Claimed> {
   const rows = await tx.$queryRaw<ClaimRow[]>`
     with due as (
-      select tenant_id, id from job
+      select tenant_id, id, case jsonb_typeof(recipe -> 'settings' -> 'imageCount')
+        when 'number' then (recipe -> 'settings' -> 'imageCount')::int else 1 end as rows
+      from job
       where state = 'QUEUED' and engine_key = ${engineKey}
         and (not_before is null or not_before <= clock_timestamp())
       order by id
-      limit ${limit}
+      limit ${room}
       for no key update skip locked
+    ), fitting as (
+      select tenant_id, id, rows, sum(rows) over (order by id) - rows as before from due
     )
     update job set state = 'RUNNING', holder = ${holder}, fence = fence + 1, step = 0, not_before = null,
       lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8),
       started_at = coalesce(started_at, clock_timestamp()),
       last_sequence = last_sequence + 1 + ${SEQUENCE_BLOCK}::int
-    from due
-    where job.tenant_id = due.tenant_id and job.id = due.id
-    returning job.tenant_id, job.id, fence, version_id, engine_key, recipe, total_steps, credits, attempts,
+    from fitting
+    where job.tenant_id = fitting.tenant_id and job.id = fitting.id and fitting.before < ${room}
+    returning job.tenant_id, job.id, fitting.rows, fence, version_id, engine_key, recipe, total_steps, credits, attempts,
       last_sequence, cancel_requested_at is not null as cancel`;
-  return rows.map((row) => ({
+  const parsed = rows.map((row) => ({ row, recipe: recipeOf(row) }));
+  return {
+    jobs: parsed.flatMap(({ row, recipe }) => (recipe ? [toClaimedJob(row, recipe)] : [])),
+    unreadable: parsed.flatMap(({ row, recipe }) => (recipe ? [] : [row])),
+  };
+}
+
+function recipeOf({ recipe }: ClaimRow): Recipe | null {
+  try {
+    return parseRecipe(recipe);
+  } catch {
+    return null;
+  }
+}
+
+function toClaimedJob(row: ClaimRow, recipe: Recipe): ClaimedJob {
+  return {
     tenantId: row.tenant_id,
     id: row.id,
     fence: row.fence,
     versionId: row.version_id,
     engineKey: row.engine_key,
-    recipe: parseRecipe(row.recipe),
+    rows: row.rows,
+    recipe,
     totalSteps: row.total_steps,
     credits: row.credits,
     attempts: row.attempts,
     nextSequence: row.last_sequence - SEQUENCE_BLOCK + 1,
     sequenceMax: row.last_sequence,
     isCancelRequested: row.cancel,
-  }));
+  };
 }

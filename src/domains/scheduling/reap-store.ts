@@ -7,14 +7,18 @@ import { settle } from '../metering/index.ts';
 /** A job this often left behind by dying dispatchers is more likely to be killing them. */
 export const RECOVERIES_MAX = 10;
 
-interface OrphanRow {
+/** A running job that somebody other than its holder ends. */
+interface EndedRow {
   readonly tenant_id: Id<'tenant'>;
   readonly id: Id<'job'>;
   readonly step: number;
   readonly total_steps: number;
   readonly credits: number;
-  readonly recoveries: number;
   readonly last_sequence: number;
+}
+
+interface OrphanRow extends EndedRow {
+  readonly recoveries: number;
   readonly cancel: boolean;
 }
 
@@ -22,6 +26,11 @@ export interface Reaped {
   readonly id: Id<'job'>;
   readonly state: 'QUEUED' | 'CANCELLED' | 'FAILED';
 }
+
+const UNREADABLE: JobError = {
+  code: 'INTERNAL',
+  message: 'The job failed by a fault of ours. It was not charged.',
+};
 
 const POISONED: JobError = {
   code: 'POISONED',
@@ -43,8 +52,8 @@ export async function reapOne(tx: Tx, newId: NewId): Promise<Reaped | null> {
     limit 1
     for no key update skip locked`;
   if (!row) return null;
-  if (row.cancel) return end(tx, newId, { row, state: 'CANCELLED' });
-  if (row.recoveries >= RECOVERIES_MAX) return end(tx, newId, { row, state: 'FAILED' });
+  if (row.cancel) return end(tx, newId, { row, error: null });
+  if (row.recoveries >= RECOVERIES_MAX) return end(tx, newId, { row, error: POISONED });
   await tx.$executeRaw`
     update job set state = 'QUEUED', fence = fence + 1, holder = null, lease_until = null, step = 0,
       recoveries = recoveries + 1, last_sequence = last_sequence + 1
@@ -53,12 +62,18 @@ export async function reapOne(tx: Tx, newId: NewId): Promise<Reaped | null> {
   return { id: row.id, state: 'QUEUED' };
 }
 
+/** Ends a claimed job whose recipe cannot be read. */
+export async function failUnreadable(tx: Tx, newId: NewId, row: Omit<EndedRow, 'step'>): Promise<void> {
+  await end(tx, newId, { row: { ...row, step: 0 }, error: UNREADABLE });
+}
+
+/** FAILED with `error`, or CANCELLED when there is none. */
 async function end(
   tx: Tx,
   newId: NewId,
-  { row, state }: { readonly row: OrphanRow; readonly state: 'CANCELLED' | 'FAILED' },
+  { row, error }: { readonly row: EndedRow; readonly error: JobError | null },
 ): Promise<Reaped> {
-  const error = state === 'FAILED' ? POISONED : null;
+  const state = error ? 'FAILED' : 'CANCELLED';
   const credits = error ? 0 : partialCredits(row.credits, row.step, row.total_steps);
   await tx.$executeRaw`
     update job set state = ${state}::job_state, fence = fence + 1, holder = null, lease_until = null,
@@ -70,6 +85,6 @@ async function end(
   return { id: row.id, state };
 }
 
-function eventOf(row: OrphanRow, more: Pick<NewStateEvent, 'type' | 'error'>): NewStateEvent {
+function eventOf(row: EndedRow, more: Pick<NewStateEvent, 'type' | 'error'>): NewStateEvent {
   return { tenantId: row.tenant_id, jobId: row.id, sequence: row.last_sequence + 1, step: row.step, ...more };
 }

@@ -8,7 +8,7 @@ import { claimJobs } from './claim-store.ts';
 import type { Pulse, Renewal } from './lease-store.ts';
 import { renewLeases } from './lease-store.ts';
 import type { Reaped } from './reap-store.ts';
-import { reapOne } from './reap-store.ts';
+import { failUnreadable, reapOne } from './reap-store.ts';
 import type { GivenBack } from './release-store.ts';
 import { releaseJob } from './release-store.ts';
 import { trimIdempotencyRecords, trimProgress } from './trim-store.ts';
@@ -17,21 +17,22 @@ export interface SchedulingDeps {
   /** A pool of `darkroom_dispatcher`. */
   readonly dispatcherDb: Db;
   readonly bell: Bell;
+  readonly newId: NewId;
 }
 
 export type Scheduling = ReturnType<typeof createScheduling>;
 
 /** Which job runs next and who holds it. Postgres is the queue; leases run on its clock. */
-export function createScheduling({ dispatcherDb, bell }: SchedulingDeps) {
+export function createScheduling({ dispatcherDb, bell, newId }: SchedulingDeps) {
   return {
     /** Claims jobs and writes their STARTED events in the same transaction. */
     async claim(request: ClaimRequest): Promise<readonly ClaimedJob[]> {
-      if (request.limit <= 0) return [];
-      const jobs = await asPlatform(dispatcherDb, async (tx) => {
+      if (request.rows <= 0) return [];
+      const { jobs, unreadable } = await asPlatform(dispatcherDb, async (tx) => {
         const claimed = await claimJobs(tx, request);
         await insertStateEvents(
           tx,
-          claimed.map(({ tenantId, id, nextSequence }) => ({
+          claimed.jobs.map(({ tenantId, id, nextSequence }) => ({
             tenantId,
             jobId: id,
             sequence: nextSequence - 1,
@@ -39,9 +40,10 @@ export function createScheduling({ dispatcherDb, bell }: SchedulingDeps) {
             step: 0,
           })),
         );
+        for (const row of claimed.unreadable) await failUnreadable(tx, newId, row);
         return claimed;
       });
-      for (const { id } of jobs) bell.ring(EVENTS_CHANNEL, id);
+      for (const { id } of [...jobs, ...unreadable]) bell.ring(EVENTS_CHANNEL, id);
       return jobs;
     },
 
