@@ -1,66 +1,77 @@
 import packageJson from '../package.json' with { type: 'json' };
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { openTokenizers, schedulerInfos, withSchedulerConfig } from './app/bundles.ts';
+import { onboardingOn } from './app/operator.ts';
+import { untilServed } from './app/until-served.ts';
 import type { BackgroundSettings } from './background/index.ts';
 import { DEFAULT_BACKGROUND_SETTINGS, startBackground } from './background/index.ts';
 import { createBell, createDoorbell } from './backends/bells/index.ts';
 import { createBlobs, createImageLinks } from './backends/blobs/index.ts';
 import { createKserveConnector } from './backends/nodes/index.ts';
 import { createPictures } from './backends/pictures/index.ts';
-import type { Config, DatabaseUrls } from './config/index.ts';
+import type { Config, DatabaseUrls, Role } from './config/index.ts';
 import { settingNames } from './config/index.ts';
-import type { Tokenizer } from './diffusion/index.ts';
-import {
-  BundleError,
-  isBuilt,
-  openTokenizer,
-  parseSchedulerConfig,
-  SCHEDULER_NAMES,
-  schedulerOf,
-} from './diffusion/index.ts';
 import { DEFAULT_DISPATCHER_SETTINGS, startDispatcher } from './dispatcher/index.ts';
 import type { Dispatcher, DispatcherSettings } from './dispatcher/index.ts';
 import { createCatalog, findVersion, seedPlatformVariants } from './domains/catalog/index.ts';
+import type { Fleet } from './domains/fleet/index.ts';
 import { createFleet } from './domains/fleet/index.ts';
+import type { Doorbell } from './domains/generation/index.ts';
 import {
   createCompletion,
   createEvents,
   createGeneration,
   createWaiters,
 } from './domains/generation/index.ts';
-import { createMetering, grantCredits } from './domains/metering/index.ts';
+import { createMetering } from './domains/metering/index.ts';
 import { createScheduling } from './domains/scheduling/index.ts';
 import type { Onboarding } from './domains/tenancy/index.ts';
-import { createAccess, createOnboarding, createTenants } from './domains/tenancy/index.ts';
-import type { Api, SchedulerInfo, Services } from './graphql/index.ts';
+import { createAccess, createTenants } from './domains/tenancy/index.ts';
+import type { Api, Services } from './graphql/index.ts';
 import { startApi } from './graphql/index.ts';
 import type { Clock } from './kernel/clock.ts';
 import { systemClock } from './kernel/clock.ts';
-import { messageOf, StartError } from './kernel/errors.ts';
+import { messageOf } from './kernel/errors.ts';
+import type { Reach } from './kernel/fault-points.ts';
+import { unarmed } from './kernel/fault-points.ts';
 import type { NewId } from './kernel/ids.ts';
 import { createIds } from './kernel/ids.ts';
+import { once } from './kernel/once.ts';
 import type { Random } from './kernel/random.ts';
 import { systemRandom } from './kernel/random.ts';
 import type { Bundle } from './platform/bundles/index.ts';
 import type { Db } from './platform/db/index.ts';
 import { checkWalls, isReachable, openDb, openListener } from './platform/db/index.ts';
 import { serveObjects } from './platform/http/index.ts';
+import type { LocalStore } from './platform/objects/index.ts';
 import { OBJECTS_PATH, openLocalStore } from './platform/objects/index.ts';
 import type { Logger } from './platform/telemetry/index.ts';
 
+export type { NodeProbe, Operator } from './app/operator.ts';
+export { openOperator, probeNode } from './app/operator.ts';
+
 export interface AppOptions {
+  readonly roles: ReadonlySet<Role>;
   readonly config: Config;
   readonly urls: DatabaseUrls;
   readonly pepper: Uint8Array;
   readonly signingKey: Uint8Array;
   readonly objectsDirectory: string;
-  /** The models that the platform offers. */
+  /** The models that the API offers. */
   readonly bundles: readonly Bundle[];
-  /** A node of our own to register, `grpc://host:port`, under a name that no other host uses; null for none. */
-  readonly node: { readonly name: string; readonly address: string } | null;
+  /** The node of our own, or null for none. */
+  readonly node: OwnNode | null;
   readonly port: number;
   readonly introspection: boolean;
   readonly logger: Logger;
+}
+
+export interface OwnNode {
+  /** One that no other host uses. */
+  readonly name: string;
+  /** `grpc://host:port` */
+  readonly address: string;
+  /** Whether it was started for this process, which then makes it known and forgets it at the end. */
+  readonly isHosted: boolean;
 }
 
 /** What a test may put in the place of the real thing. */
@@ -69,44 +80,51 @@ export interface Overrides {
   readonly random?: Random;
   readonly dispatcher?: Partial<DispatcherSettings>;
   readonly background?: Partial<BackgroundSettings>;
+  readonly reach?: Reach;
 }
 
-/** A running platform: disposing stops taking requests, drains the jobs and closes everything. */
+/** A running part of the platform: disposing stops taking requests, drains the jobs and closes everything. */
 export interface App extends AsyncDisposable {
-  readonly api: Api;
+  /** Null without the role. */
+  readonly api: Api | null;
   readonly onboarding: Onboarding;
-  /** Resolves once jobs can run; rejects with the reason of `signal`. */
+  /**
+   * Resolves once this process can do its part: with the role of a dispatcher, once a node runs jobs, for
+   * it or for another dispatcher, or there is no node to wait for. Rejects with the reason of `signal`.
+   */
   ready(signal: AbortSignal): Promise<void>;
 }
 
 const POOL_MAX = { app: 10, auth: 4, dispatcher: 6, system: 3 } as const;
 
 /**
- * The composition root: the only place that constructs everything. Rejects with a `StartError` when
- * the database is not fit to be used or a port is taken, and leaves nothing open then.
+ * The composition root: the only place that constructs everything, and of that only what the roles need.
+ * Rejects with a `StartError` when the database is not fit to be used or a port is taken, and leaves
+ * nothing open then.
  */
 export async function buildApp(options: AppOptions, overrides: Overrides = {}): Promise<App> {
-  const { clock = systemClock, random = systemRandom } = overrides;
+  const { clock = systemClock, random = systemRandom, reach = unarmed } = overrides;
+  const { roles, urls, pepper } = options;
   await using stack = new AsyncDisposableStack();
-  const base: Base = { options, overrides, stack, clock, random, newId: createIds(clock, random) };
-  await checkWalls({ urls: settingNames(options.urls) });
-  const drivers = await openDrivers(base);
-  await seedPlatformVariants(
-    { systemDb: drivers.systemDb, newId: base.newId },
-    await Promise.all(options.bundles.map(withSchedulerConfig)),
-  );
-  const services = await createServices(base, drivers);
-  const dispatcher = await startWork(base, drivers);
-  const api = stack.use(await openApi(base, drivers, services));
-  drivers.baseUrl.value ||= new URL(api.httpUrl).origin;
+  const base: Base = { options, overrides, stack, clock, random, reach, newId: createIds(clock, random) };
+  await checkWalls({ urls: settingNames(urls) });
+  const drivers = createDrivers(base);
+  const fleet = createFleet({ db: drivers.pool('system'), newId: base.newId });
+  await announceNode(base, fleet);
+  if (roles.has('background')) startBackgroundWork(base, drivers);
+  const dispatcher = roles.has('dispatcher') ? await startJobs(base, drivers) : null;
+  const api = roles.has('api') ? await openApi(base, drivers) : null;
 
   // From here nothing can throw, so ownership passes to the caller. Until here
   // `await using` would have closed whatever had been opened.
   const owned = stack.move();
   return {
     api,
-    onboarding: onboardingOn(drivers.systemDb, options.pepper, base),
-    ready: (signal) => dispatcher.ready(signal),
+    onboarding: onboardingOn(drivers.pool('system'), pepper, base),
+    ready: async (signal) => {
+      const isNodeExpected = options.node !== null;
+      if (dispatcher) await untilServed({ dispatcher, fleet, clock, isNodeExpected }, signal);
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -118,82 +136,76 @@ interface Base {
   readonly stack: AsyncDisposableStack;
   readonly clock: Clock;
   readonly random: Random;
+  readonly reach: Reach;
   readonly newId: NewId;
 }
 
-type Drivers = Awaited<ReturnType<typeof openDrivers>>;
+/** What roles share, each opened when the first of them asks for it. */
+interface Drivers {
+  readonly pool: (role: keyof typeof POOL_MAX) => Db;
+  readonly doorbell: () => Promise<Doorbell>;
+  readonly objects: () => Promise<LocalStore>;
+  /** What links to objects begin with. Known once the API listens; nobody can ask it for one before. */
+  readonly baseUrl: { value: string };
+}
 
-async function openDrivers({ options, stack, clock, random }: Base) {
-  const { urls, logger, config } = options;
-  const open = (url: string, role: keyof typeof POOL_MAX): Db =>
-    stack.adopt(openDb({ url, poolMax: POOL_MAX[role], applicationName: `darkroom ${role}` }), (db) =>
-      db.$disconnect(),
+function createDrivers({ options, stack, clock, random }: Base): Drivers {
+  const { urls, logger, config, objectsDirectory: directory, signingKey } = options;
+  const open = (role: keyof typeof POOL_MAX) => () =>
+    stack.adopt(
+      openDb({ url: urls[role], poolMax: POOL_MAX[role], applicationName: `darkroom ${role}` }),
+      (db) => db.$disconnect(),
     );
-  const dispatcherDb = open(urls.dispatcher, 'dispatcher');
-  const doorbell = createDoorbell(stack.use(await openListener({ url: urls.listen, logger, clock, random })));
-  // Known once the API listens: links are signed for whoever asks it, and nobody can before.
+  const pools = {
+    app: once(open('app')),
+    auth: once(open('auth')),
+    dispatcher: once(open('dispatcher')),
+    system: once(open('system')),
+  };
   const baseUrl = { value: config.http.publicUrl ?? '' };
-  const { objectsDirectory: directory, signingKey } = options;
-  const objects = await openLocalStore({
-    directory,
-    baseUrl: () => baseUrl.value,
-    signingKey,
-    clock,
-    random,
-  });
   return {
-    db: open(urls.app, 'app'),
-    authDb: open(urls.auth, 'auth'),
-    dispatcherDb,
-    systemDb: open(urls.system, 'system'),
-    doorbell,
-    bell: stack.use(createBell({ db: dispatcherDb, logger })),
-    objects: stack.use(objects),
+    pool: (role) => pools[role](),
+    doorbell: once(async () =>
+      createDoorbell(stack.use(await openListener({ url: urls.listen, logger, clock, random }))),
+    ),
+    objects: once(async () =>
+      stack.use(await openLocalStore({ directory, baseUrl: () => baseUrl.value, signingKey, clock, random })),
+    ),
     baseUrl,
   };
 }
 
-async function createServices(
-  base: Base,
-  { db, authDb, bell, doorbell, objects }: Drivers,
-): Promise<Services> {
-  const { options, stack, clock, random, newId } = base;
-  const links = createImageLinks({ objects, clock });
-  const tokenizers = await openTokenizers(options.bundles);
-  const platformVersion = packageJson.version;
-  return {
-    access: createAccess({ authDb, pepper: options.pepper }),
-    tenants: createTenants({ db }),
-    metering: createMetering({ db }),
-    catalog: createCatalog({ db }),
-    generation: createGeneration({ db, bell, clock, random, newId, links, tokenizers, platformVersion }),
-    events: createEvents({ db, waiters: stack.use(createWaiters(doorbell, clock)) }),
-    schedulers: schedulerInfos(),
-  };
+/** Makes a node that was started for this process known, and forgets it once the dispatcher has let go of it. */
+async function announceNode({ options: { node, logger }, stack }: Base, fleet: Fleet): Promise<void> {
+  if (!node?.isHosted) return;
+  await fleet.announce(node.name, node.address);
+  stack.defer(() =>
+    fleet.remove(node.name).then(
+      () => undefined,
+      (error: unknown) =>
+        logger.warn({ node: node.name, reason: messageOf(error) }, 'the node is still registered'),
+    ),
+  );
 }
 
-/** Starts what works through the queue: the reaper and the dispatcher. */
-async function startWork(
-  base: Base,
-  { dispatcherDb, systemDb, bell, doorbell, objects }: Drivers,
-): Promise<Dispatcher> {
+function startBackgroundWork({ options, overrides, stack, clock, newId }: Base, { pool }: Drivers): void {
+  const { logger } = options;
+  const systemDb = pool('system');
+  const bell = stack.use(createBell({ db: systemDb, logger }));
+  const settings = { ...DEFAULT_BACKGROUND_SETTINGS, ...overrides.background };
+  stack.use(startBackground({ systemDb, bell, newId, clock, logger, settings }));
+}
+
+async function startJobs(base: Base, drivers: Drivers): Promise<Dispatcher> {
   const { options, overrides, stack, clock, random, newId } = base;
   const { logger, node, config } = options;
-  const fleet = createFleet({ dispatcherDb, newId });
-  if (node) {
-    await fleet.register(node.name, node.address);
-    // After the dispatcher has let go of it: it ends with this process, and nobody should look for it.
-    stack.defer(() =>
-      fleet.forget(node.name).catch((error: unknown) => {
-        logger.warn({ node: node.name, reason: messageOf(error) }, 'the node is still registered');
-      }),
-    );
-  }
-  const background = { ...DEFAULT_BACKGROUND_SETTINGS, ...overrides.background };
-  stack.use(startBackground({ systemDb, bell, newId, clock, logger, settings: background }));
+  const dispatcherDb = drivers.pool('dispatcher');
+  const doorbell = await drivers.doorbell();
+  const objects = await drivers.objects();
+  const bell = stack.use(createBell({ db: dispatcherDb, logger }));
   return stack.use(
     startDispatcher({
-      fleet,
+      fleet: createFleet({ db: dispatcherDb, newId }),
       scheduling: createScheduling({ dispatcherDb, bell, newId }),
       completion: createCompletion({ dispatcherDb, bell, newId }),
       doorbell,
@@ -214,96 +226,64 @@ async function startWork(
   );
 }
 
-function openApi(
-  { options, clock, random }: Base,
-  { db, objects }: Drivers,
-  services: Services,
-): Promise<Api> {
-  const { config, introspection, port, logger } = options;
-  return startApi({
-    services,
-    introspection,
-    host: config.http.host,
-    port,
-    publicUrl: config.http.publicUrl ?? undefined,
-    allowedOrigins: config.http.allowedOrigins,
-    logger,
-    clock,
-    random,
-    readiness: async () => ((await isReachable(db)) ? [] : ['database']),
-    routes: (http) =>
-      serveObjects(http, {
-        path: OBJECTS_PATH,
-        nowMs: () => clock.nowMs(),
-        verify: (pathAndQuery) => objects.verifySignedPath(pathAndQuery),
-        open: (key) => objects.open(key),
-      }),
-  });
-}
-
-/** What an operator's commands need of the platform: tenants and keys, and nothing that runs. */
-export async function openOnboarding(
-  systemUrl: string,
-  pepper: Uint8Array,
-): Promise<Onboarding & AsyncDisposable> {
-  const systemDb = openDb({ url: systemUrl, poolMax: 1, applicationName: 'darkroom command' });
-  const onboarding = onboardingOn(systemDb, pepper, { clock: systemClock, random: systemRandom });
-  return { ...onboarding, [Symbol.asyncDispose]: () => systemDb.$disconnect() };
-}
-
-function onboardingOn(
-  systemDb: Db,
-  pepper: Uint8Array,
-  { clock, random }: { readonly clock: Clock; readonly random: Random },
-): Onboarding {
-  const newId = createIds(clock, random);
-  return createOnboarding({ systemDb, pepper, clock, random, newId }, (tx, tenantId, credits) =>
-    grantCredits(tx, newId, { tenantId, credits, note: 'opening balance' }),
+async function openApi(base: Base, drivers: Drivers): Promise<Api> {
+  const { options, stack, clock, random, newId } = base;
+  const { bundles, config, introspection, port, logger } = options;
+  await seedPlatformVariants(
+    { systemDb: drivers.pool('system'), newId },
+    await Promise.all(bundles.map(withSchedulerConfig)),
   );
-}
-
-function schedulerInfos(): readonly SchedulerInfo[] {
-  return SCHEDULER_NAMES.map((name) => ({
-    name,
-    isBuilt: isBuilt(name),
-    sigmaSchedules: isBuilt(name) ? schedulerOf(name).sigmaSchedules : [],
-  }));
-}
-
-async function withSchedulerConfig(bundle: Bundle): Promise<Bundle & { readonly schedulerConfig: object }> {
-  const json: unknown = JSON.parse(
-    await readFile(join(bundle.directory, bundle.manifest.schedulerConfig), 'utf8'),
-  );
-  // Parsed for its errors: what is kept is the file itself, which is what the parser reads again later.
-  asStartError(bundle, () => parseSchedulerConfig(json));
-  return { ...bundle, schedulerConfig: Object(json) };
-}
-
-async function openTokenizers(bundles: readonly Bundle[]): Promise<(digest: string) => Tokenizer | null> {
-  const opened = await Promise.all(
-    bundles.map(async ({ directory, manifest, digest }) => {
-      const read = (name: string) => readFile(join(directory, manifest.tokenizer, name), 'utf8');
-      const [vocab, merges, config] = await Promise.all([
-        read('vocab.json'),
-        read('merges.txt'),
-        read('tokenizer_config.json'),
-      ]);
-      return [
-        digest,
-        openTokenizer({ vocab: JSON.parse(vocab), merges, config: JSON.parse(config) }),
-      ] as const;
+  const objects = await drivers.objects();
+  const api = stack.use(
+    await startApi({
+      services: await createServices(base, drivers),
+      introspection,
+      host: config.http.host,
+      port,
+      publicUrl: config.http.publicUrl ?? undefined,
+      allowedOrigins: config.http.allowedOrigins,
+      logger,
+      clock,
+      random,
+      readiness: async () => ((await isReachable(drivers.pool('app'))) ? [] : ['database']),
+      routes: (http) =>
+        serveObjects(http, {
+          path: OBJECTS_PATH,
+          nowMs: () => clock.nowMs(),
+          verify: (pathAndQuery) => objects.verifySignedPath(pathAndQuery),
+          open: (key) => objects.open(key),
+        }),
     }),
   );
-  const byDigest = new Map(opened);
-  return (digest) => byDigest.get(digest) ?? null;
+  drivers.baseUrl.value ||= new URL(api.httpUrl).origin;
+  return api;
 }
 
-/** A bundle that contradicts itself is for the operator to mend, before any job meets it. */
-function asStartError<T>({ directory }: Pick<Bundle, 'directory'>, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof BundleError)) throw error;
-    throw new StartError(`The bundle ${directory} cannot be used: ${error.message}`, { cause: error });
-  }
+async function createServices(base: Base, drivers: Drivers): Promise<Services> {
+  const { options, stack, clock, random, reach, newId } = base;
+  const { bundles, logger, pepper } = options;
+  const db = drivers.pool('app');
+  const bell = stack.use(createBell({ db, logger }));
+  const links = createImageLinks({ objects: await drivers.objects(), clock });
+  const tokenizers = await openTokenizers(bundles);
+  const platformVersion = packageJson.version;
+  return {
+    access: createAccess({ authDb: drivers.pool('auth'), pepper }),
+    tenants: createTenants({ db }),
+    metering: createMetering({ db }),
+    catalog: createCatalog({ db }),
+    generation: createGeneration({
+      db,
+      bell,
+      clock,
+      random,
+      newId,
+      links,
+      tokenizers,
+      platformVersion,
+      reach,
+    }),
+    events: createEvents({ db, waiters: stack.use(createWaiters(await drivers.doorbell(), clock)) }),
+    schedulers: schedulerInfos(),
+  };
 }

@@ -22,6 +22,7 @@ export function demoCommand(host: Host): Command {
         const say = (text: string) => host.stderr.write(`darkroom: ${text}\n`);
         await using platform = await launch(host, { flags, logLevel: 'warn', signal, say });
         const { api, ws, apiKey } = platform.readyLine;
+        if (api === null || ws === null || apiKey === null) throw new Error('There is no API to draw with.');
         const client = createClient({ api, ws, apiKey });
         await runGenerate(toGenerateOptions(prompt, flags), { ...host, client, signal });
         return 0;

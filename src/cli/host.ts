@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { FaultAction } from '../kernel/fault-points.ts';
 
 /** A stream that text is written to; `isTTY` when a person is looking at it. */
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -16,6 +17,8 @@ export interface Host {
   setExitCode(code: number): void;
   /** Ends the process here and now. */
   exit(code: number): void;
+  /** Does to the process what `kill` from outside would do. */
+  strike(action: FaultAction): void;
 }
 
 /** The process itself. The environment is handed in: `main` alone reads it. */
@@ -39,5 +42,6 @@ export function processHost(environment: Host['environment']): Host {
     },
     // oxlint-disable-next-line unicorn/no-process-exit -- the one place; whoever asks has been asked twice
     exit: (code) => process.exit(code),
+    strike: (action) => void process.kill(process.pid, action === 'kill' ? 'SIGKILL' : 'SIGSTOP'),
   };
 }

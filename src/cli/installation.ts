@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { Operator } from '../app.ts';
 import { readConfig } from '../config/index.ts';
-import type { Onboarding } from '../domains/tenancy/index.ts';
 import { StartError } from '../kernel/errors.ts';
 import type { Host } from './host.ts';
 import { DEFAULT_DATA } from './start-options.ts';
@@ -23,20 +23,20 @@ export function addInstallationOptions(command: Command): Command {
 export async function openInstallation(
   { environment }: Host,
   { data }: InstallationFlags,
-): Promise<Onboarding & AsyncDisposable> {
+): Promise<Operator> {
   const { config, secrets } = readConfig(environment);
-  const [{ openOnboarding }, { deriveKeys, readRunFile }] = await Promise.all([
+  const [{ openOperator }, { deriveKeys, readRunFile }] = await Promise.all([
     import('../app.ts'),
     import('../hosting/index.ts'),
   ]);
   if (config.database === null || data !== undefined) {
     const { database, secret } = await readRunFile(data ?? DEFAULT_DATA);
-    return openOnboarding(database.system, deriveKeys(secret).pepper);
+    return openOperator(database.system, deriveKeys(secret).pepper);
   }
   if (secrets.secret === null) {
     throw new StartError(
       'Set DARKROOM_SECRET to the one that the platform runs with: keys are hashed under it.',
     );
   }
-  return openOnboarding(config.database.system, deriveKeys(secrets.secret).pepper);
+  return openOperator(config.database.system, deriveKeys(secrets.secret).pepper);
 }

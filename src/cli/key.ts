@@ -32,9 +32,13 @@ export function keyCommand(host: Host): Command {
     .option('--json', 'print one line of JSON: {apiKey, keyId, tenantId, environment, scopes}')
     .action((flags: KeyFlags) =>
       interruptible(host, async () => {
-        await using onboarding = await openInstallation(host, flags);
+        await using operator = await openInstallation(host, flags);
         const { tenant: tenantId, name, environment, scopes } = flags;
-        const { key, text } = await onboarding.issueKey(tenantId, { name, environment, permissions: scopes });
+        const { key, text } = await operator.onboarding.issueKey(tenantId, {
+          name,
+          environment,
+          permissions: scopes,
+        });
         if (flags.json)
           printJson(host.stdout, { apiKey: text, keyId: key.id, tenantId, environment, scopes });
         else host.stdout.write(`${text}\n`);

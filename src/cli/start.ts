@@ -4,15 +4,17 @@ import { interruptible, untilAborted } from './interruptible.ts';
 import type { Platform } from './launch.ts';
 import { printJson } from './output.ts';
 import type { StartFlags } from './start-options.ts';
-import { addStartOptions } from './start-options.ts';
+import { addSplitOptions, addStartOptions } from './start-options.ts';
 
 // What Apollo's own server uses, so that the field's tools find it without being told.
 const PORT = 4000;
 
 /** `darkroom start`: the whole platform on this machine, until Ctrl-C. */
 export function startCommand(host: Host): Command {
-  const command = new Command('start').description('run the whole platform on this machine until Ctrl-C');
-  return addStartOptions(command, { port: PORT })
+  const command = new Command('start').description(
+    'run the platform on this machine until Ctrl-C, or a part of it beside others on the same data folder',
+  );
+  return addSplitOptions(addStartOptions(command, { port: PORT }))
     .option(
       '--json',
       'when ready, print one line of JSON: {api, ws, node, apiKey, tenantId, databaseUrl, dataDir}',
@@ -25,14 +27,21 @@ export function startCommand(host: Host): Command {
         await using platform = await launch(host, { flags, logLevel: 'info', signal, say });
         if (flags.json) printJson(host.stdout, platform.readyLine);
         else printText(host, platform);
-        await untilAborted(signal);
+        const failure = await Promise.race([untilAborted(signal), platform.outdated]);
         say('stopping');
+        if (failure) throw failure;
         return 0;
       }),
     );
 }
 
 function printText({ stdout }: Host, { readyLine: { api, apiKey, dataDir } }: Platform): void {
+  if (api === null) {
+    stdout.write(
+      `Darkroom is ready, without an API of its own.\n\n  data       ${dataDir}\n\nCtrl-C stops it.\n`,
+    );
+    return;
+  }
   stdout.write(`Darkroom is ready.
 
   API        ${api}

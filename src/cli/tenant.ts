@@ -27,9 +27,9 @@ export function tenantCommand(host: Host): Command {
     .option('--json', 'print one line of JSON: {tenantId, name, slug, credits}')
     .action((name: string, flags: TenantFlags) =>
       interruptible(host, async () => {
-        await using onboarding = await openInstallation(host, flags);
+        await using operator = await openInstallation(host, flags);
         const { credits } = flags;
-        const { id: tenantId, slug } = await onboarding.createTenant({
+        const { id: tenantId, slug } = await operator.onboarding.createTenant({
           name,
           slug: flags.slug ?? toSlug(name),
           credits,

@@ -36,6 +36,26 @@ describe('configuration', () => {
     expect(http.allowedOrigins).toEqual(['https://a.example', 'https://b.example']);
   });
 
+  it('takes a point to die at, or says which points there are', () => {
+    const faultOf = (text: string) => readConfig({ DARKROOM_FAULT: text }).config.fault;
+    expect(readConfig({}).config.fault).toBeNull();
+    expect(faultOf('submit.committed:kill')).toEqual({ point: 'submit.committed', action: 'kill', nth: 1 });
+    expect(faultOf('dispatcher.stepped:stop:3')).toEqual({
+      point: 'dispatcher.stepped',
+      action: 'stop',
+      nth: 3,
+    });
+    for (const wrong of [
+      'submit',
+      'submit.committed:hang',
+      'x:kill',
+      'submit.committed:kill:0',
+      'submit.committed:kill:1:2',
+    ]) {
+      expect(() => faultOf(wrong)).toThrow(/DARKROOM_FAULT.*submit\.before-commit.*kill, stop/);
+    }
+  });
+
   it('keeps the secret and the login of the administrator apart from the settings', () => {
     const secret = 's'.repeat(40);
     const { config, secrets } = readConfig({

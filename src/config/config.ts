@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { StartError } from '../kernel/errors.ts';
+import type { Fault } from '../kernel/fault-points.ts';
+import { readFault } from './fault.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
@@ -19,6 +21,8 @@ export interface Config {
   };
   /** How long one call to a node may take, in milliseconds. */
   readonly nodeCallTimeoutMs: number;
+  /** Where this process is to die, for trials of what happens then; null: nowhere. */
+  readonly fault: Fault | null;
 }
 
 /** A login per role; see `darkroom migrate`. */
@@ -49,6 +53,7 @@ const environment = z.object({
   DARKROOM_PUBLIC_URL: z.url().optional(),
   DARKROOM_ALLOWED_ORIGINS: z.string().default(''),
   DARKROOM_NODE_CALL_TIMEOUT_MS: z.coerce.number().int().positive().default(30_000),
+  DARKROOM_FAULT: z.string().optional(),
   DARKROOM_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   DATABASE_URL: postgresUrl.optional(),
   DATABASE_AUTH_URL: postgresUrl.optional(),
@@ -82,6 +87,7 @@ export function readConfig(env: Environment): { readonly config: Config; readonl
           .filter((origin) => origin !== ''),
       }),
       nodeCallTimeoutMs: raw.DARKROOM_NODE_CALL_TIMEOUT_MS,
+      fault: raw.DARKROOM_FAULT === undefined ? null : readFault(raw.DARKROOM_FAULT),
     }),
     secrets: Object.freeze({
       secret: raw.DARKROOM_SECRET ?? null,

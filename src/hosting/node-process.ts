@@ -8,6 +8,7 @@ export interface NodeProcessOptions {
   /** The program's own entry, run again as `darkroom node`. */
   readonly entry: string;
   readonly modelsDirectory: string;
+  readonly port: number;
   readonly guardian: Guardian;
   readonly logger: Logger;
 }
@@ -24,13 +25,14 @@ const readyLine = z.object({ node: z.string() });
 
 /** Starts `darkroom node` and waits for its ready line. Rejects with a `StartError` that says why it ended. */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
-  const { entry, modelsDirectory, guardian, logger } = options;
+  const { entry, modelsDirectory, port, guardian, logger } = options;
+  const args = ['node', '--json', '--models', modelsDirectory, '--port', String(port)];
   const ready = Promise.withResolvers<string>();
   let lastWords = 'it said nothing';
   const child = await startChild({
     name: 'node',
     command: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', entry, 'node', '--json', '--models', modelsDirectory],
+    args: ['--disable-warning=ExperimentalWarning', entry, ...args],
     env: {},
     logger,
     guardian,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { DatabaseUrls } from '../config/index.ts';
 import { StartError } from '../kernel/errors.ts';
-import { isTaken, takeExclusive } from '../platform/process/index.ts';
+import { isAlive, isTaken, takeExclusive } from '../platform/process/index.ts';
 import type { DataFolder } from './data-folder.ts';
 
 const NAME = 'run.json';
@@ -18,27 +18,30 @@ const runFile = z.object({
     system: z.string(),
     listen: z.string(),
   }),
+  adminUrl: z.string().nullable(),
+  node: z.string().nullable(),
 });
 
 /** How other processes on this machine reach what the host process of a data folder runs. */
 export interface RunFile {
+  /** The host process. */
   readonly pid: number;
   readonly secret: string;
   readonly database: DatabaseUrls;
+  /** The embedded cluster's superuser, or null where Postgres is somebody else's. */
+  readonly adminUrl: string | null;
+  /** `grpc://host:port` of the embedded node, or null when none is hosted. */
+  readonly node: string | null;
 }
 
 /**
- * Makes this process the one that runs on the folder, until disposed. Rejects with a `StartError` when
- * another one is: two would take each other's place.
+ * Makes this process the host of the folder, until disposed, or returns null when another one is. What
+ * a host that was killed left there is removed.
  */
-export async function takeFolder({ path }: DataFolder): Promise<AsyncDisposable> {
-  const taken = await takeExclusive(await realpath(path));
-  if (taken) return taken;
-  const other = await find(join(path, NAME));
-  throw new StartError(
-    `The data folder ${path} is in use by ${other ? `process ${other.pid}` : 'another process'}. ` +
-      'Stop it, or choose another folder with --data DIR.',
-  );
+export async function takeFolder(folder: DataFolder): Promise<AsyncDisposable | null> {
+  const taken = await takeExclusive(await realpath(folder.path));
+  if (taken) await rm(folder.at(NAME), { force: true });
+  return taken;
 }
 
 /** Writes `run.json` (0600: it holds secrets) whole or not at all; disposing removes it. */
@@ -50,13 +53,18 @@ export async function writeRunFile(folder: DataFolder, content: RunFile): Promis
   return { [Symbol.asyncDispose]: () => rm(file, { force: true }) };
 }
 
-/**
- * Reads the `run.json` of a data folder. Rejects with a `StartError` when nothing runs there, also when
- * a process that was killed left its file behind.
- */
-export async function readRunFile(dataDirectory: string): Promise<RunFile> {
+/** The `run.json` of the host that runs on the folder now; null while none does, or it is not ready yet. */
+export async function findRunFile(dataDirectory: string): Promise<RunFile | null> {
   const path = await realpath(dataDirectory).catch(() => null);
-  const found = path !== null && (await isTaken(path)) ? await find(join(path, NAME)) : null;
+  if (path === null || !(await isTaken(path))) return null;
+  const found = await read(join(path, NAME));
+  // Between a host that was killed and one that has just taken its place, the file is the dead one's.
+  return found && isAlive(found.pid) ? found : null;
+}
+
+/** As `findRunFile`, but rejects with a `StartError` when nothing runs there. */
+export async function readRunFile(dataDirectory: string): Promise<RunFile> {
+  const found = await findRunFile(dataDirectory);
   if (found) return found;
   throw new StartError(
     `No platform runs on ${dataDirectory}. Start one with \`darkroom start\`, or name its folder with --data DIR.`,
@@ -64,7 +72,7 @@ export async function readRunFile(dataDirectory: string): Promise<RunFile> {
 }
 
 /** Null when there is none, or none that can be read. */
-async function find(file: string): Promise<RunFile | null> {
+async function read(file: string): Promise<RunFile | null> {
   try {
     return runFile.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch {

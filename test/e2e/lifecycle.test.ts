@@ -100,6 +100,7 @@ describe('a platform on a data folder', () => {
     expect((await readdir(sandbox.at('data'))).toSorted()).toEqual([
       'api-key',
       'objects',
+      'ports.json',
       'postgres',
       'secret',
     ]);

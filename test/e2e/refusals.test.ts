@@ -151,7 +151,7 @@ const PICTURE =
 
 describe.concurrent('the command line', () => {
   it.each([
-    ['start', '--json --port --data --ephemeral --introspection --models'],
+    ['start', '--json --port --data --ephemeral --introspection --models --roles --no-node'],
     ['demo', `${PICTURE} --data --ephemeral --port --models`],
     ['generate', `${PICTURE} --api --key`],
     ['node', '--host --port --models --json'],

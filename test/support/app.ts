@@ -6,7 +6,7 @@ import type { App, Overrides } from '../../src/app.ts';
 import { buildApp } from '../../src/app.ts';
 import type { Client } from '../../src/client/index.ts';
 import { createClient } from '../../src/client/index.ts';
-import { readConfig } from '../../src/config/index.ts';
+import { ALL_ROLES, readConfig } from '../../src/config/index.ts';
 import type { Id } from '../../src/kernel/ids.ts';
 import { openBundles } from '../../src/platform/bundles/index.ts';
 import { createLogger } from '../../src/platform/telemetry/index.ts';
@@ -64,13 +64,14 @@ export async function startApp(
   const app = stack.use(
     await buildApp(
       {
+        roles: ALL_ROLES,
         config: readConfig({}).config,
         urls: database.urls,
         pepper: Buffer.from('pepper of the tests'),
         signingKey: Buffer.alloc(32, 7),
         objectsDirectory,
         bundles: await openBundles(models),
-        node: nodeAddress === null ? null : { name: 'test', address: nodeAddress },
+        node: nodeAddress === null ? null : { name: 'test', address: nodeAddress, isHosted: true },
         port: 0,
         introspection: false,
         logger: createLogger('silent'),
@@ -82,6 +83,7 @@ export async function startApp(
     pool.end(),
   );
   if (nodeAddress !== null) await app.ready(AbortSignal.timeout(30_000));
+  if (!app.api) throw new Error('The platform has no API.');
   const api = app.api.httpUrl;
   let tenants = 0;
   const owned = stack.move();

@@ -43,6 +43,9 @@ export function createTestHost(
       exitCode = code;
     },
     exit: (code) => void exits.push(code),
+    strike: () => {
+      throw new Error('Nothing of this process is to die.');
+    },
   };
 }
 

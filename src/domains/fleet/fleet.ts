@@ -1,20 +1,22 @@
 import type { Id, NewId } from '../../kernel/ids.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { asPlatform } from '../tenancy/index.ts';
-import type { EngineRecord, HeldNode } from './store.ts';
+import type { EngineRecord, HeldNode, NodeRecord } from './store.ts';
 import {
   deleteNode,
   holdFreeNodes,
+  listNodes,
   releaseNodes,
   renewNodes,
   replaceEngines,
+  replaceHostedNode,
   setNodeState,
   upsertNode,
 } from './store.ts';
 
 export interface FleetDeps {
-  /** A pool of `darkroom_dispatcher`. */
-  readonly dispatcherDb: Db;
+  /** A pool of `darkroom_dispatcher` or `darkroom_system`. */
+  readonly db: Db;
   readonly newId: NewId;
 }
 
@@ -26,15 +28,22 @@ export interface Hold {
 export type Fleet = ReturnType<typeof createFleet>;
 
 /** Which nodes there are, what they serve, and which dispatcher drives each. */
-export function createFleet({ dispatcherDb, newId }: FleetDeps) {
-  const run = <T>(work: Parameters<typeof asPlatform<T>>[1]) => asPlatform(dispatcherDb, work);
+export function createFleet({ db, newId }: FleetDeps) {
+  const run = <T>(work: Parameters<typeof asPlatform<T>>[1]) => asPlatform(db, work);
   return {
-    /** Makes a node known under `name`; `address` is `grpc://host:port`. */
-    register: (name: string, address: string): Promise<void> =>
+    /** Makes a node of somebody else's known under `name`; `address` is `grpc://host:port`. */
+    add: (name: string, address: string): Promise<void> =>
       run((tx) => upsertNode(tx, { id: newId('node'), name, address })),
 
-    /** Forgets a node that ends. */
-    forget: (name: string): Promise<void> => run((tx) => deleteNode(tx, name)),
+    /** Makes a node known that a process of ours has just started; nobody holds it yet. */
+    announce: (name: string, address: string): Promise<void> =>
+      run((tx) => replaceHostedNode(tx, { id: newId('node'), name, address })),
+
+    /** Forgets a node: what runs on it is taken elsewhere. False when there is none of that name. */
+    remove: (name: string): Promise<boolean> => run((tx) => deleteNode(tx, name)),
+
+    /** Every node, by name. */
+    list: (): Promise<readonly NodeRecord[]> => run(listNodes),
 
     /** Takes the nodes that nobody holds. */
     hold: (hold: Hold): Promise<readonly HeldNode[]> => run((tx) => holdFreeNodes(tx, hold)),

@@ -1,3 +1,3 @@
 export type { Fleet } from './fleet.ts';
 export { createFleet } from './fleet.ts';
-export type { EngineRecord, HeldNode } from './store.ts';
+export type { EngineRecord, HeldNode, NodeRecord } from './store.ts';

@@ -19,19 +19,55 @@ export interface EngineRecord {
   readonly batchMax: number;
 }
 
+export type NodeState = 'JOINING' | 'READY' | 'DRAINING' | 'LOST';
+
+/** A node as an operator sees it. */
+export interface NodeRecord {
+  readonly name: string;
+  readonly address: string;
+  readonly state: NodeState;
+  /** Run by a process of ours, which forgets it at its end; false for what an operator has added. */
+  readonly isHosted: boolean;
+  /** The dispatcher that drives it now, or null. */
+  readonly holder: Id<'dispatcher'> | null;
+  /** What it served when it was last looked at: `pico:1`. */
+  readonly engines: readonly string[];
+}
+
+export interface NewNode {
+  readonly id: Id<'node'>;
+  readonly name: string;
+  readonly address: string;
+}
+
 /** A node is known by its name; one that comes back elsewhere takes its new address along. */
-export async function upsertNode(
-  tx: Tx,
-  node: { id: Id<'node'>; name: string; address: string },
-): Promise<void> {
+export async function upsertNode(tx: Tx, node: NewNode): Promise<void> {
   await tx.$executeRaw`delete from node where name = ${node.name} and address <> ${node.address}`;
   await tx.$executeRaw`
     insert into node (id, name, address) values (${node.id}, ${node.name}, ${node.address})
-    on conflict (address) do update set name = excluded.name, state = 'JOINING', updated_at = clock_timestamp()`;
+    on conflict (address) do update set name = excluded.name, is_hosted = false, state = 'JOINING',
+      updated_at = clock_timestamp()`;
 }
 
-export async function deleteNode(tx: Tx, name: string): Promise<void> {
-  await tx.$executeRaw`delete from node where name = ${name}`;
+/** Whatever was known under the name or address was another process: its holder has lost it. */
+export async function replaceHostedNode(tx: Tx, node: NewNode): Promise<void> {
+  await tx.$executeRaw`delete from node where name = ${node.name} or address = ${node.address}`;
+  await tx.$executeRaw`
+    insert into node (id, name, address, is_hosted) values (${node.id}, ${node.name}, ${node.address}, true)`;
+}
+
+/** False when there is no such node. */
+export async function deleteNode(tx: Tx, name: string): Promise<boolean> {
+  return (await tx.$executeRaw`delete from node where name = ${name}`) > 0;
+}
+
+/** Every node, by name. */
+export function listNodes(tx: Tx): Promise<readonly NodeRecord[]> {
+  return tx.$queryRaw<NodeRecord[]>`
+    select name, address, state, is_hosted as "isHosted",
+      case when lease_until > clock_timestamp() then holder end as holder,
+      array(select e.model || ':' || e.version from engine e where e.node_id = node.id order by 1) as engines
+    from node order by name, id`;
 }
 
 /** Takes every node that nobody holds. The fence grows, so that an earlier holder stays out. */

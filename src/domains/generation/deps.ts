@@ -1,5 +1,6 @@
 import type { Tokenizer } from '../../diffusion/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Reach } from '../../kernel/fault-points.ts';
 import type { NewId } from '../../kernel/ids.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { Db } from '../../platform/db/index.ts';
@@ -18,4 +19,5 @@ export interface GenerationDeps {
   /** The tokenizer of the variant version with this digest; null when its files are not on this host. */
   readonly tokenizers: (versionDigest: string) => Tokenizer | null;
   readonly platformVersion: string;
+  readonly reach: Reach;
 }

@@ -27,9 +27,15 @@ export async function submit(deps: GenerationDeps, actor: Actor, submission: Job
   const jobId = deps.newId('job');
   const job = await asTenant(deps.db, actor.tenantId, async (tx) => {
     const earlier = await findEarlier(tx, actor, { submission, jobId });
-    return earlier ?? create(deps, tx, { actor, submission, jobId });
+    if (earlier) return earlier;
+    const created = await create(deps, tx, { actor, submission, jobId });
+    deps.reach('submit.before-commit');
+    return created;
   });
-  if (job.id === jobId) deps.bell.ring(QUEUE_CHANNEL, job.id);
+  if (job.id === jobId) {
+    deps.reach('submit.committed');
+    deps.bell.ring(QUEUE_CHANNEL, job.id);
+  }
   return job;
 }
 

@@ -9,7 +9,14 @@ import { PERMISSIONS } from './actor.ts';
 import { asPlatform } from './as-tenant.ts';
 import { createKeyText, hashKey } from './key.ts';
 import type { ApiKey, Plan, Tenant } from './store.ts';
-import { ensurePlan, findTenant, findTenantBySlug, insertKey, insertTenant } from './store.ts';
+import {
+  ensurePlan,
+  findTenant,
+  findTenantBySlug,
+  insertKey,
+  insertTenant,
+  revokeKeyByHash,
+} from './store.ts';
 
 export interface OnboardingDeps {
   /** A pool of `darkroom_system`. */
@@ -63,6 +70,10 @@ export function createOnboarding(deps: OnboardingDeps, openLedger: OpenLedger) {
     /** Rejects with NOT_FOUND when there is no such tenant. */
     issueKey: (tenantId: Id<'tenant'>, request: KeyRequest): Promise<IssuedKey> =>
       issueKey(deps, tenantId, request),
+
+    /** Ends a key's force at once and for good. */
+    revokeKey: (text: string): Promise<void> =>
+      asPlatform(deps.systemDb, (tx) => revokeKeyByHash(tx, hashKey(text, deps.pepper))),
   };
 }
 

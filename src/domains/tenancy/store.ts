@@ -117,6 +117,12 @@ export async function insertKey(tx: Tx, key: NewKey): Promise<void> {
   await tx.apiKey.createMany({ data: [{ ...row, scopes: [...permissions] }], skipDuplicates: true });
 }
 
+/** Takes no tenant: whoever has a key's text may end it. */
+export async function revokeKeyByHash(tx: Tx, hash: Uint8Array<ArrayBuffer>): Promise<void> {
+  await tx.$executeRaw`
+    update api_key set revoked_at = clock_timestamp() where hash = ${hash} and revoked_at is null`;
+}
+
 export async function insertTenant(tx: Tx, tenant: Tenant, planId: Id<'plan'>): Promise<void> {
   await tx.tenant.create({ data: { ...tenant, planId } });
 }

@@ -1,7 +1,7 @@
 export type { DbOptions, Db, TransactionOptions, Tx } from './open-db.ts';
 export { inTransaction, openDb, withTenant } from './open-db.ts';
 export { isRetryableDatabaseError, isTransactionConflict, isUniqueViolation } from './errors.ts';
-export { isReachable } from './is-reachable.ts';
+export { isReachable, isServerReachable } from './is-reachable.ts';
 export type { Listener, ListenerOptions } from './listen.ts';
 export { openListener } from './listen.ts';
 export { notify } from './notify.ts';

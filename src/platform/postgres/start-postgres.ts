@@ -12,7 +12,7 @@ import { findBinaries } from './binaries.ts';
 import type { DataFolderOptions } from './data-folder.ts';
 import { postgresEnv, prepareDataFolder, SUPERUSER } from './data-folder.ts';
 import { waitForFreeFolder } from './folder-lock.ts';
-import { findFreePort, isPortFree } from './port.ts';
+import { findFreePort, isPortFree } from '../process/ports.ts';
 import { findLauncher } from './unprivileged.ts';
 
 export interface PostgresOptions {

@@ -1,0 +1,65 @@
+import { describeNode } from '../backends/engines/index.ts';
+import type { Fleet } from '../domains/fleet/index.ts';
+import { createFleet } from '../domains/fleet/index.ts';
+import { grantCredits } from '../domains/metering/index.ts';
+import type { Onboarding } from '../domains/tenancy/index.ts';
+import { createOnboarding } from '../domains/tenancy/index.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { messageOf } from '../kernel/errors.ts';
+import { createIds } from '../kernel/ids.ts';
+import type { Random } from '../kernel/random.ts';
+import { systemRandom } from '../kernel/random.ts';
+import type { Db } from '../platform/db/index.ts';
+import { openDb } from '../platform/db/index.ts';
+import { connectKserve } from '../platform/kserve/index.ts';
+
+/** What an operator's commands need of the platform: tenants, keys and nodes, and nothing that runs. */
+export interface Operator extends AsyncDisposable {
+  readonly onboarding: Onboarding;
+  readonly fleet: Fleet;
+}
+
+/** Opens one connection of `darkroom_system`, at the first use; disposing closes it. */
+export function openOperator(systemUrl: string, pepper: Uint8Array): Operator {
+  const systemDb = openDb({ url: systemUrl, poolMax: 1, applicationName: 'darkroom command' });
+  const newId = createIds(systemClock, systemRandom);
+  return {
+    onboarding: onboardingOn(systemDb, pepper, { clock: systemClock, random: systemRandom }),
+    fleet: createFleet({ db: systemDb, newId }),
+    [Symbol.asyncDispose]: () => systemDb.$disconnect(),
+  };
+}
+
+export function onboardingOn(
+  systemDb: Db,
+  pepper: Uint8Array,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): Onboarding {
+  const newId = createIds(clock, random);
+  return createOnboarding({ systemDb, pepper, clock, random, newId }, (tx, tenantId, credits) =>
+    grantCredits(tx, newId, { tenantId, credits, note: 'opening balance' }),
+  );
+}
+
+const PROBE_MS = 5_000;
+
+/** What came of asking a node; `reason` is for a person. */
+export type NodeProbe =
+  | { readonly isReady: true; readonly models: readonly string[] }
+  | { readonly isReady: false; readonly reason: string };
+
+/**
+ * Asks the node at `address` (`grpc://host:port`) whether it is ready and what it serves, for five seconds
+ * at most. Rejects with a `StartError` for what cannot be an address.
+ */
+export async function probeNode(address: string): Promise<NodeProbe> {
+  await using client = connectKserve({ address, callTimeoutMs: PROBE_MS });
+  try {
+    const { ready, models } = await describeNode(client);
+    if (!ready) return { isReady: false, reason: 'it answers that it is not ready' };
+    return { isReady: true, models: models.map(({ name }) => name) };
+  } catch (error) {
+    return { isReady: false, reason: messageOf(error) };
+  }
+}
