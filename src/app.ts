@@ -93,6 +93,8 @@ export interface App extends AsyncDisposable {
    * it or for another dispatcher, or there is no node to wait for. Rejects with the reason of `signal`.
    */
   ready(signal: AbortSignal): Promise<void>;
+  /** Gives jobs and nodes back at once, whatever runs. For a process that is about to end. */
+  abandon(): Promise<void>;
 }
 
 const POOL_MAX = { app: 10, auth: 4, dispatcher: 6, system: 3 } as const;
@@ -112,7 +114,7 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
   const fleet = createFleet({ db: drivers.pool('system'), newId: base.newId });
   await announceNode(base, fleet);
   if (roles.has('background')) startBackgroundWork(base, drivers);
-  const dispatcher = roles.has('dispatcher') ? await startJobs(base, drivers) : null;
+  const jobs = roles.has('dispatcher') ? await startJobs(base, drivers) : null;
   const api = roles.has('api') ? await openApi(base, drivers) : null;
 
   // From here nothing can throw, so ownership passes to the caller. Until here
@@ -123,8 +125,9 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
     onboarding: onboardingOn(drivers.pool('system'), pepper, base),
     ready: async (signal) => {
       const isNodeExpected = options.node !== null;
-      if (dispatcher) await untilServed({ dispatcher, fleet, clock, isNodeExpected }, signal);
+      if (jobs) await untilServed({ dispatcher: jobs.dispatcher, fleet, clock, isNodeExpected }, signal);
     },
+    abandon: async () => jobs?.abandon(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -196,17 +199,24 @@ function startBackgroundWork({ options, overrides, stack, clock, newId }: Base, 
   stack.use(startBackground({ systemDb, bell, newId, clock, logger, settings }));
 }
 
-async function startJobs(base: Base, drivers: Drivers): Promise<Dispatcher> {
+interface Jobs {
+  readonly dispatcher: Dispatcher;
+  readonly abandon: () => Promise<void>;
+}
+
+async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
   const { options, overrides, stack, clock, random, newId } = base;
   const { logger, node, config } = options;
   const dispatcherDb = drivers.pool('dispatcher');
   const doorbell = await drivers.doorbell();
   const objects = await drivers.objects();
   const bell = stack.use(createBell({ db: dispatcherDb, logger }));
-  return stack.use(
+  const fleet = createFleet({ db: dispatcherDb, newId });
+  const scheduling = createScheduling({ dispatcherDb, bell, newId });
+  const dispatcher = stack.use(
     startDispatcher({
-      fleet: createFleet({ db: dispatcherDb, newId }),
-      scheduling: createScheduling({ dispatcherDb, bell, newId }),
+      fleet,
+      scheduling,
       completion: createCompletion({ dispatcherDb, bell, newId }),
       doorbell,
       connector: createKserveConnector({
@@ -224,6 +234,10 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Dispatcher> {
       settings: { ...DEFAULT_DISPATCHER_SETTINGS, ...overrides.dispatcher },
     }),
   );
+  const abandon = async () => {
+    await Promise.all([scheduling.abandon(dispatcher.id), fleet.release(dispatcher.id)]);
+  };
+  return { dispatcher, abandon };
 }
 
 async function openApi(base: Base, drivers: Drivers): Promise<Api> {

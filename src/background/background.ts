@@ -1,8 +1,8 @@
 import type { Bell } from '../domains/generation/index.ts';
-import { reap, trimHistory } from '../domains/scheduling/index.ts';
+import { OrphanError, reap, trimHistory } from '../domains/scheduling/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
-import type { NewId } from '../kernel/ids.ts';
+import type { Id, NewId } from '../kernel/ids.ts';
 import { repeat } from '../kernel/repeat.ts';
 import type { Db } from '../platform/db/index.ts';
 
@@ -40,7 +40,7 @@ export function startBackground(deps: BackgroundDeps): AsyncDisposable {
   const stopping = new AbortController();
   const loops = [
     every(deps.settings.reapEveryMs, 'reaping', () => reapAll(deps)),
-    every(deps.settings.trimEveryMs, 'trimming', () => trimHistory(deps.systemDb)),
+    every(deps.settings.trimEveryMs, 'trimming', () => trimHistory(deps.systemDb, stopping.signal)),
   ];
 
   function every(intervalMs: number, name: string, work: () => Promise<void>): Promise<void> {
@@ -61,8 +61,21 @@ export function startBackground(deps: BackgroundDeps): AsyncDisposable {
   };
 }
 
+/** One orphan that cannot be ended is left for the next time, and keeps none of the others waiting. */
 async function reapAll(deps: BackgroundDeps): Promise<void> {
-  for (let reaped = await reap(deps); reaped !== null; reaped = await reap(deps)) {
-    deps.logger.info({ job: reaped.id, state: reaped.state }, 'took a job from a dispatcher that is gone');
+  const skipped = new Set<Id<'job'>>();
+  for (;;) {
+    try {
+      const reaped = await reap(deps, skipped);
+      if (reaped === null) return;
+      deps.logger.info({ job: reaped.id, state: reaped.state }, 'took a job from a dispatcher that is gone');
+    } catch (error) {
+      if (!(error instanceof OrphanError)) throw error;
+      skipped.add(error.jobId);
+      deps.logger.warn(
+        { job: error.jobId, reason: messageOf(error.cause) },
+        'a job could not be taken from a dispatcher that is gone; it is tried again',
+      );
+    }
   }
 }

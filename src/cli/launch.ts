@@ -33,6 +33,8 @@ export interface Platform extends AsyncDisposable {
   };
   /** Resolves with the reason when it cannot go on and must be started again. */
   readonly outdated: Promise<StartError>;
+  /** Gives back at once what a drain would give back in time. For a process that is about to end. */
+  abandon(): Promise<void>;
 }
 
 export interface LaunchOptions {
@@ -82,7 +84,12 @@ export async function launch(host: Host, options: LaunchOptions): Promise<Platfo
   await untilReady(app, parts, options);
 
   const owned = stack.move();
-  return { readyLine, outdated: parts.outdated, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    readyLine,
+    outdated: parts.outdated,
+    abandon: () => app.abandon(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 interface Settings {

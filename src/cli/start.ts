@@ -20,11 +20,12 @@ export function startCommand(host: Host): Command {
       'when ready, print one line of JSON: {api, ws, node, apiKey, tenantId, databaseUrl, dataDir}',
     )
     .action((flags: StartFlags & { readonly json?: boolean }) =>
-      interruptible(host, async (signal) => {
+      interruptible(host, async (signal, onInsist) => {
         // Loaded when it is needed: a client or a --help does not pay for the whole platform.
         const { launch } = await import('./launch.ts');
         const say = (text: string) => host.stderr.write(`darkroom: ${text}\n`);
         await using platform = await launch(host, { flags, logLevel: 'info', signal, say });
+        onInsist(() => platform.abandon());
         if (flags.json) printJson(host.stdout, platform.readyLine);
         else printText(host, platform);
         const failure = await Promise.race([untilAborted(signal), platform.outdated]);

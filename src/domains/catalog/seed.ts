@@ -2,7 +2,7 @@ import type { NewId } from '../../kernel/ids.ts';
 import { StartError } from '../../kernel/errors.ts';
 import type { Bundle } from '../../platform/bundles/index.ts';
 import type { Db } from '../../platform/db/index.ts';
-import { inTransaction } from '../../platform/db/index.ts';
+import { inTransaction, lockSeeding } from '../../platform/db/index.ts';
 import { insertLivePlatformVersion, listPlatformVersions } from './store.ts';
 
 export interface SeedDeps {
@@ -22,6 +22,7 @@ export async function seedPlatformVariants(
 ): Promise<void> {
   for (const { manifest, digest, directory, schedulerConfig } of bundles) {
     await inTransaction(systemDb, async (tx) => {
+      await lockSeeding(tx);
       const versions = await listPlatformVersions(tx, manifest.name);
       const same = versions.find((version) => version.number === manifest.version);
       if (same && same.digest !== digest) {

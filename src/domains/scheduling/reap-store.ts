@@ -1,5 +1,7 @@
+import { messageOf } from '../../kernel/errors.ts';
 import type { Id, NewId } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
+import { isRetryableDatabaseError, isTransactionConflict } from '../../platform/db/index.ts';
 import type { JobError, NewStateEvent } from '../generation/index.ts';
 import { insertStateEvents, partialCredits } from '../generation/index.ts';
 import { settle } from '../metering/index.ts';
@@ -37,21 +39,42 @@ const POISONED: JobError = {
   message: 'This job was given up after it had been interrupted many times. It was not charged.',
 };
 
+/** An orphaned job that could not be taken from its holder; the others are no worse for it. */
+export class OrphanError extends Error {
+  override readonly name = 'OrphanError';
+  readonly jobId: Id<'job'>;
+
+  constructor(jobId: Id<'job'>, cause: unknown) {
+    super(`The job ${jobId} cannot be taken from its holder: ${messageOf(cause)}`, { cause });
+    this.jobId = jobId;
+  }
+}
+
 /**
  * Takes one job whose lease ran out from its dead holder: back to the queue, CANCELLED when that was
- * asked for, or FAILED when it has been recovered too often. Null when there is none. The fence grows,
- * so that a holder that was only asleep can write nothing more.
+ * asked for, or FAILED when it has been recovered too often. Null when there is none outside `except`. The
+ * fence grows, so that a holder that was only asleep can write nothing more.
  */
-export async function reapOne(tx: Tx, newId: NewId): Promise<Reaped | null> {
+export async function reapOne(tx: Tx, newId: NewId, except: ReadonlySet<Id<'job'>>): Promise<Reaped | null> {
   const [row] = await tx.$queryRaw<OrphanRow[]>`
     select tenant_id, id, step, total_steps, credits, recoveries, last_sequence,
       cancel_requested_at is not null as cancel
     from job
-    where state = 'RUNNING' and lease_until < clock_timestamp()
+    where state = 'RUNNING' and lease_until < clock_timestamp() and id <> all(${[...except]}::text[])
     order by lease_until
     limit 1
     for no key update skip locked`;
   if (!row) return null;
+  try {
+    return await recover(tx, newId, row);
+  } catch (error) {
+    // A conflict or a database that is away says nothing about this job.
+    if (isTransactionConflict(error) || isRetryableDatabaseError(error)) throw error;
+    throw new OrphanError(row.id, error);
+  }
+}
+
+async function recover(tx: Tx, newId: NewId, row: OrphanRow): Promise<Reaped> {
   if (row.cancel) return end(tx, newId, { row, error: null });
   if (row.recoveries >= RECOVERIES_MAX) return end(tx, newId, { row, error: POISONED });
   await tx.$executeRaw`

@@ -1,8 +1,9 @@
-import type { NewId } from '../../kernel/ids.ts';
+import type { Id, NewId } from '../../kernel/ids.ts';
 import type { Db } from '../../platform/db/index.ts';
 import type { Bell, NewProgress } from '../generation/index.ts';
 import { EVENTS_CHANNEL, insertProgress, insertStateEvents, QUEUE_CHANNEL } from '../generation/index.ts';
 import { asPlatform } from '../tenancy/index.ts';
+import { abandonJobs } from './abandon-store.ts';
 import type { ClaimedJob, ClaimRequest } from './claim-store.ts';
 import { claimJobs } from './claim-store.ts';
 import type { Pulse, Renewal } from './lease-store.ts';
@@ -11,7 +12,7 @@ import type { Reaped } from './reap-store.ts';
 import { failUnreadable, reapOne } from './reap-store.ts';
 import type { GivenBack } from './release-store.ts';
 import { releaseJob } from './release-store.ts';
-import { trimIdempotencyRecords, trimProgress } from './trim-store.ts';
+import { trimAlone, trimIdempotencyRecords, trimProgress } from './trim-store.ts';
 
 export interface SchedulingDeps {
   /** A pool of `darkroom_dispatcher`. */
@@ -67,6 +68,14 @@ export function createScheduling({ dispatcherDb, bell, newId }: SchedulingDeps) 
       }
       return isOurs;
     },
+
+    /** Puts all jobs of a holder that has no time left back into the queue at once. */
+    async abandon(holder: Id<'dispatcher'>): Promise<void> {
+      for (const id of await asPlatform(dispatcherDb, (tx) => abandonJobs(tx, holder))) {
+        bell.ring(EVENTS_CHANNEL, id);
+        bell.ring(QUEUE_CHANNEL, id);
+      }
+    },
   };
 }
 
@@ -77,9 +86,15 @@ export interface ReaperDeps {
   readonly newId: NewId;
 }
 
-/** Takes one orphaned job from its dead holder, or answers null when there is none. */
-export async function reap({ systemDb, bell, newId }: ReaperDeps): Promise<Reaped | null> {
-  const reaped = await asPlatform(systemDb, (tx) => reapOne(tx, newId));
+/**
+ * Takes one orphaned job from its dead holder, the one that has waited longest and is not in `except`, or
+ * answers null when there is none. Rejects with an `OrphanError` when one was found and could not be ended.
+ */
+export async function reap(
+  { systemDb, bell, newId }: ReaperDeps,
+  except: ReadonlySet<Id<'job'>> = new Set(),
+): Promise<Reaped | null> {
+  const reaped = await asPlatform(systemDb, (tx) => reapOne(tx, newId, except));
   if (reaped) {
     bell.ring(EVENTS_CHANNEL, reaped.id);
     if (reaped.state === 'QUEUED') bell.ring(QUEUE_CHANNEL, reaped.id);
@@ -87,8 +102,16 @@ export async function reap({ systemDb, bell, newId }: ReaperDeps): Promise<Reape
   return reaped;
 }
 
-/** Deletes what has served its time. */
-export async function trimHistory(systemDb: Db): Promise<void> {
-  await asPlatform(systemDb, trimProgress);
-  await asPlatform(systemDb, trimIdempotencyRecords);
+// Each batch is a transaction that ends long before the role's statement time-out.
+const TRIM_ROWS_MAX = 5_000;
+
+/**
+ * Deletes what has served its time, in batches, until nothing is left of it or `signal` fires. Of several
+ * processes that trim at once one does the work of a batch; the others leave it to that one.
+ */
+export async function trimHistory(systemDb: Db, signal?: AbortSignal): Promise<void> {
+  for (const trim of [trimProgress, trimIdempotencyRecords]) {
+    const trimBatch = () => asPlatform(systemDb, (tx) => trimAlone(tx, trim, TRIM_ROWS_MAX));
+    while (!signal?.aborted && (await trimBatch()) === TRIM_ROWS_MAX);
+  }
 }

@@ -3,7 +3,7 @@ import { DomainError } from '../../kernel/errors.ts';
 import type { Id, NewId } from '../../kernel/ids.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { Db, Tx } from '../../platform/db/index.ts';
-import { isUniqueViolation } from '../../platform/db/index.ts';
+import { isUniqueViolation, lockSeeding } from '../../platform/db/index.ts';
 import type { KeyEnvironment, Permission } from './actor.ts';
 import { PERMISSIONS } from './actor.ts';
 import { asPlatform } from './as-tenant.ts';
@@ -101,6 +101,7 @@ async function createTenant(
   const plan: Plan = { id: newId('plan'), ...DEFAULT_PLAN };
   try {
     await asPlatform(systemDb, async (tx) => {
+      await lockSeeding(tx);
       const { id } = await ensurePlan(tx, plan);
       await insertTenant(tx, tenant, id);
       await openLedger(tx, tenant.id, credits);

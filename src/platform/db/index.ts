@@ -1,3 +1,4 @@
+export { lockSeeding } from './advisory-lock.ts';
 export type { DbOptions, Db, TransactionOptions, Tx } from './open-db.ts';
 export { inTransaction, openDb, withTenant } from './open-db.ts';
 export { isRetryableDatabaseError, isTransactionConflict, isUniqueViolation } from './errors.ts';
