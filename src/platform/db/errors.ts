@@ -32,6 +32,16 @@ const UNAVAILABLE_STATES: ReadonlySet<string> = new Set([
   '57P05',
 ]);
 
+// The adapter's names for what `pg` could not even ask the server. A raw query that fails so has Prisma's
+// code P2010, like any other that fails.
+const UNAVAILABLE_KINDS: ReadonlySet<string> = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TooManyConnections',
+  'TransactionWriteConflict',
+]);
+
 const SOCKET_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -91,6 +101,7 @@ export function isTransactionConflict(error: unknown): boolean {
 export function isRetryableDatabaseError(error: unknown): boolean {
   const state = sqlStateOf(error);
   if (state !== null) return state.startsWith('08') || UNAVAILABLE_STATES.has(state);
+  if (UNAVAILABLE_KINDS.has(textAt(driverCauseOf(error), 'kind') ?? '')) return true;
   const code = textAt(error, 'code');
   if (code !== null) return UNAVAILABLE_PRISMA_CODES.has(code) || SOCKET_CODES.has(code);
   return hasLostConnectionMessage(error) || hasLostConnectionMessage(at(error, 'cause'));

@@ -1,4 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import type pg from 'pg';
 import type { Prisma } from '../../generated/prisma/client.ts';
 import { PrismaClient } from '../../generated/prisma/client.ts';
 import type { Backoff } from '../../kernel/backoff.ts';
@@ -47,12 +48,22 @@ export function openDb({ url, poolMax, applicationName }: DbOptions): Db {
     application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    onConnect: listenForLoss,
   });
   return new PrismaClient({
     adapter,
     errorFormat: 'minimal',
     transactionOptions: { maxWait: CONNECT_TIMEOUT_MS, timeout: TRANSACTION_TIMEOUT_MS },
   });
+}
+
+/**
+ * Neither the pool nor the adapter listens to a connection in every moment of its use, and a server that
+ * ends in one of the others would end this process with it: an error that nobody listens to is thrown.
+ * Whoever uses the connection is told by the query that fails.
+ */
+function listenForLoss(client: Pick<pg.ClientBase, 'on'>): void {
+  client.on('error', () => undefined);
 }
 
 export interface TransactionOptions {
