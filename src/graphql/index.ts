@@ -10,9 +10,11 @@ import { buildSchema } from './schema/build-schema.ts';
 import { createGuard } from './server/guard.ts';
 import { GRAPHQL_PATH, openHttpDoor } from './server/http.ts';
 import { LIMITS } from './server/limits.ts';
+import type { SocketFigures } from './server/socket-meter.ts';
 import { openSocketDoor } from './server/websocket.ts';
 
 export type { SchedulerInfo, Services } from './context.ts';
+export type { SocketFigures } from './server/socket-meter.ts';
 
 export interface ApiOptions {
   readonly services: Services;
@@ -38,6 +40,8 @@ export interface Api extends AsyncDisposable {
   readonly httpUrl: string;
   readonly wsUrl: string;
   readonly port: number;
+  /** What its sockets cost and carry: reads counters, so it may be asked at any time. */
+  figures(): SocketFigures;
 }
 
 const GRACE_MS = 10_000;
@@ -60,11 +64,14 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   serveHealth(http, { readiness: options.readiness, clock });
   options.routes?.(http);
   // Closed before the server: it waits for every connection, and a socket is one that does not end by itself.
-  stack.use(openSocketDoor({ ...options, server: http.server, schema, guard, mask, newRequestId }));
+  const door = stack.use(
+    openSocketDoor({ ...options, server: http.server, schema, guard, mask, newRequestId }),
+  );
   const port = await listen(http, options);
 
   const owned = stack.move();
-  return { ...urlsOf(options, port), port, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const { figures } = door;
+  return { ...urlsOf(options, port), port, figures, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Named by us and never by the client, so that one in a log points at one request. */

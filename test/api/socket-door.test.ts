@@ -150,6 +150,28 @@ describe('jobEvents', () => {
   });
 });
 
+it('the door counts its sockets, the events it sent and the most that one client left unread', async () => {
+  await using own = await openDoors();
+  const ownKey = own.memory.addTenant();
+  const { id: jobId } = own.memory.addJob(ownKey);
+  expect(own.api.figures()).toEqual({ sockets: 0, socketBufferBytesMax: 0, eventsDelivered: 0 });
+  await using client = await greet(own.api.wsUrl, ownKey);
+  for (const id of ['1', '2']) {
+    subscribe(client, EVENTS, { jobId }, id);
+    await client.next();
+  }
+  subscribe(client, EVENTS, { jobId: 'job_unknown' }, '3');
+  await client.next();
+  expect(own.api.figures()).toMatchObject({ sockets: 1, eventsDelivered: 2 });
+  client.socket.pause();
+  const ping = { type: 'ping', payload: { text: 'a'.repeat(60_000) } };
+  await expect
+    .poll(() => (client.send(ping), own.api.figures().socketBufferBytesMax), { interval: 1 })
+    .toBeGreaterThan(60_000);
+  client.socket.terminate();
+  await expect.poll(() => own.api.figures().sockets).toBe(0);
+});
+
 describe('the WebSocket door refuses, and nothing runs', () => {
   const field = 'jobEvents(jobId: "1") { sequence }';
 

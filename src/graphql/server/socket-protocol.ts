@@ -7,6 +7,7 @@ import type { Context, Services } from '../context.ts';
 import type { Mask } from '../errors/mask.ts';
 import { createLoaders } from '../loaders/loaders.ts';
 import type { Guard } from './guard.ts';
+import type { SocketMeter } from './socket-meter.ts';
 import type { SocketRegistry } from './socket-registry.ts';
 import type { Identity, SocketSession } from './socket-session.ts';
 import { CLOSE, isRefusal } from './socket-session.ts';
@@ -19,6 +20,7 @@ export interface SocketProtocolDeps {
   readonly logger: Logger;
   readonly newRequestId: () => string;
   readonly sockets: SocketRegistry;
+  readonly meter: SocketMeter;
 }
 
 type Options = ServerOptions<Record<string, unknown>, SocketSession>;
@@ -64,6 +66,7 @@ export function socketProtocol(deps: SocketProtocolDeps): Options {
       };
     },
     onNext(...[{ extra: session }, id, , , { errors, data }]) {
+      if (!errors) deps.meter.noteDelivered();
       return errors && { errors: errors.map(maskFor(session, id)), ...(data === undefined ? {} : { data }) };
     },
     onError(...[{ extra: session }, id, , errors]) {

@@ -9,6 +9,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import { rawAnswer, refusalOf } from '../../platform/http/index.ts';
 import { GRAPHQL_PATH } from './http.ts';
 import { isOriginAllowed } from './origin.ts';
+import type { SocketFigures, SocketMeter } from './socket-meter.ts';
+import { createSocketMeter } from './socket-meter.ts';
 import type { SocketProtocolDeps } from './socket-protocol.ts';
 import { socketProtocol } from './socket-protocol.ts';
 import type { SocketRegistry } from './socket-registry.ts';
@@ -17,7 +19,12 @@ import type { SocketSession } from './socket-session.ts';
 import { abortOperations, CLOSE, createSession, reapOperations } from './socket-session.ts';
 import { watchSockets } from './socket-watch.ts';
 
-export interface SocketDoorDeps extends Omit<SocketProtocolDeps, 'sockets'> {
+/** Open sockets: disposing of it closes them. */
+export interface SocketDoor extends AsyncDisposable {
+  figures(): SocketFigures;
+}
+
+export interface SocketDoorDeps extends Omit<SocketProtocolDeps, 'sockets' | 'meter'> {
   readonly server: Server;
   readonly clock: Clock;
   /** Origins such as `https://console.example.com` whose pages may connect, besides the server's own. */
@@ -33,10 +40,11 @@ const FAREWELL_MS = 2_000;
  * Serves subscriptions at `/graphql`. Closing it refuses new sockets, closes the open ones with 1001
  * and cuts off those that do not leave; the HTTP server itself stays the caller's.
  */
-export function openSocketDoor(deps: SocketDoorDeps): AsyncDisposable {
+export function openSocketDoor(deps: SocketDoorDeps): SocketDoor {
   const { server, clock, logger } = deps;
   const sockets = createSocketRegistry();
-  const protocol = makeServer(socketProtocol({ ...deps, sockets }));
+  const meter = createSocketMeter(sockets.open);
+  const protocol = makeServer(socketProtocol({ ...deps, sockets, meter }));
   const wire = new WebSocketServer({
     noServer: true,
     maxPayload: FRAME_BYTES_MAX,
@@ -50,11 +58,12 @@ export function openSocketDoor(deps: SocketDoorDeps): AsyncDisposable {
     const refusal = closing.signal.aborted ? 503 : refusalStatus(request, deps.allowedOrigins);
     if (refusal !== null) return refuseUpgrade(socket, refusal);
     return wire.handleUpgrade(request, socket, head, (opened) =>
-      serve(opened, protocol, { sockets, ...deps }),
+      serve(opened, protocol, { sockets, meter, ...deps }),
     );
   };
   server.on('upgrade', upgrade);
   return {
+    figures: () => meter.figures(),
     async [Symbol.asyncDispose]() {
       closing.abort();
       await watch;
@@ -76,19 +85,26 @@ function refuseUpgrade(socket: Duplex, status: number): void {
   socket.end(rawAnswer(refusalOf(status)), () => socket.destroy());
 }
 
-type ServeDeps = Pick<SocketDoorDeps, 'logger'> & { readonly sockets: SocketRegistry };
+type ServeDeps = Pick<SocketDoorDeps, 'logger'> & {
+  readonly sockets: SocketRegistry;
+  readonly meter: SocketMeter;
+};
 
 function serve(
   socket: WebSocket,
   protocol: ProtocolServer<SocketSession>,
-  { sockets, logger }: ServeDeps,
+  { sockets, meter, logger }: ServeDeps,
 ): void {
   const session = createSession(socket);
   sockets.add(session);
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
-      send: (text) => send(socket, text),
+      send(text) {
+        const sent = send(socket, text);
+        meter.noteBuffered(socket.bufferedAmount);
+        return sent;
+      },
       close: (code, reason) => socket.close(code, reason),
       onMessage: (handle) =>
         socket.on('message', (data, isBinary) => {
