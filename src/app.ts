@@ -297,7 +297,7 @@ async function createServices(base: Base, drivers: Drivers): Promise<Services> {
       platformVersion,
       reach,
     }),
-    events: createEvents({ db, waiters: stack.use(createWaiters(await drivers.doorbell(), clock)) }),
+    events: createEvents({ db, clock, random, waiters: stack.use(createWaiters(await drivers.doorbell(), clock)) }),
     schedulers: schedulerInfos(),
   };
 }

@@ -3,7 +3,7 @@ import type { Sharp } from 'sharp';
 import sharp from 'sharp';
 import type { EncodedPicture, Pictures, Rgb } from '../../dispatcher/pictures.ts';
 import type { OutputFormat } from '../../domains/generation/index.ts';
-import { createSlots } from './slots.ts';
+import { createSlots } from '../../kernel/slots.ts';
 
 export interface PicturesOptions {
   /**

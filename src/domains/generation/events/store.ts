@@ -76,11 +76,17 @@ interface RawRow {
   readonly error_message: string | null;
 }
 
-/** State events and progress of one job above `after`, in order of their numbers. */
+/** Which events of a job. */
+export interface Above {
+  readonly jobId: Id<'job'>;
+  readonly after: number;
+}
+
+/** The first `limit` state events and progress of one job above `after`, in order of their numbers. */
 export async function listEvents(
   tx: Tx,
   tenantId: Id<'tenant'>,
-  { jobId, after }: { readonly jobId: Id<'job'>; readonly after: number },
+  { jobId, after, limit }: Above & { readonly limit: number },
 ): Promise<readonly EventRow[]> {
   const rows = await tx.$queryRaw<RawRow[]>`
     select sequence, type::text, at, step, null as preview, image_id, error_code, error_message
@@ -88,8 +94,41 @@ export async function listEvents(
     union all
     select sequence, type::text, at, step, preview, null, null, null
     from job_progress where tenant_id = ${tenantId} and job_id = ${jobId} and sequence > ${after}
+    order by sequence limit ${limit}`;
+  return rows.map((row) => toEventRow(jobId, row));
+}
+
+/** Every state event of one job above `after`, and of its progress the newest of each type, in order. */
+export async function listLatestEvents(
+  tx: Tx,
+  tenantId: Id<'tenant'>,
+  { jobId, after }: Above,
+): Promise<readonly EventRow[]> {
+  const rows = await tx.$queryRaw<RawRow[]>`
+    select sequence, type::text, at, step, null as preview, image_id, error_code, error_message
+    from event where tenant_id = ${tenantId} and job_id = ${jobId} and sequence > ${after}
+    union all
+    select * from (
+      select distinct on (job_progress.type) sequence, type::text, at, step, preview, null, null, null
+      from job_progress where tenant_id = ${tenantId} and job_id = ${jobId} and sequence > ${after}
+      order by job_progress.type, sequence desc
+    ) newest
     order by sequence`;
-  return rows.map((row) => ({
+  return rows.map((row) => toEventRow(jobId, row));
+}
+
+/** The highest number under which something of a job is written; 0 when nothing is. */
+export async function findLastSequence(tx: Tx, tenantId: Id<'tenant'>, jobId: Id<'job'>): Promise<number> {
+  const [row] = await tx.$queryRaw<{ last: number | null }[]>`
+    select greatest(
+      (select max(sequence) from event where tenant_id = ${tenantId} and job_id = ${jobId}),
+      (select max(sequence) from job_progress where tenant_id = ${tenantId} and job_id = ${jobId})
+    ) as last`;
+  return row?.last ?? 0;
+}
+
+function toEventRow(jobId: Id<'job'>, row: RawRow): EventRow {
+  return {
     jobId,
     sequence: row.sequence,
     type: row.type,
@@ -98,7 +137,7 @@ export async function listEvents(
     preview: row.preview,
     imageId: row.image_id,
     error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? '' },
-  }));
+  };
 }
 
 /** The state events of several jobs, each job's in order. */

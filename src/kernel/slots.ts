@@ -4,6 +4,7 @@ export interface Slots {
   run<T>(task: () => Promise<T>): Promise<T>;
 }
 
+/** `count` tasks at a time at most. */
 export function createSlots(count: number): Slots {
   const waiting: (() => void)[] = [];
   let free = count;
