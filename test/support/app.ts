@@ -50,10 +50,12 @@ export interface TestAppOptions {
   readonly models?: string;
   /** The caller's own, so that it can open it too; by default one that ends with the app. */
   readonly database?: TestDatabase;
+  /** By default a free one. */
+  readonly port?: number;
 }
 
 export async function startApp(
-  { nodeAddress = null, database: given, models = MODELS }: TestAppOptions = {},
+  { nodeAddress = null, database: given, models = MODELS, port = 0 }: TestAppOptions = {},
   overrides: Overrides = {},
 ): Promise<TestApp> {
   await using stack = new AsyncDisposableStack();
@@ -72,7 +74,7 @@ export async function startApp(
         objectsDirectory,
         bundles: await openBundles(models),
         node: nodeAddress === null ? null : { name: 'test', address: nodeAddress, isHosted: true },
-        port: 0,
+        port,
         introspection: false,
         logger: createLogger('silent'),
       },
@@ -82,6 +84,8 @@ export async function startApp(
   const admin = stack.adopt(new pg.Pool({ connectionString: database.adminUrl, max: 2 }), (pool) =>
     pool.end(),
   );
+  // Without a listener a server that is killed under an idle connection would end the process.
+  admin.on('error', () => undefined);
   if (nodeAddress !== null) await app.ready(AbortSignal.timeout(30_000));
   if (!app.api) throw new Error('The platform has no API.');
   const api = app.api.httpUrl;

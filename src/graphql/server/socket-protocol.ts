@@ -65,7 +65,9 @@ export function socketProtocol(deps: SocketProtocolDeps): Options {
         contextValue: contextOf(deps.services, session, { requestId, signal: operation.signal }),
       };
     },
-    onNext(...[{ extra: session }, id, , , { errors, data }]) {
+    async onNext(...[{ extra: session }, id, , , { errors, data }]) {
+      // Before the event is made into text, so that what waits costs nothing.
+      await session.outbox.room();
       if (!errors) deps.meter.noteDelivered();
       return errors && { errors: errors.map(maskFor(session, id)), ...(data === undefined ? {} : { data }) };
     },

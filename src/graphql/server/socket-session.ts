@@ -2,6 +2,7 @@ import type { Context as SocketContext } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import type { Actor } from '../../domains/tenancy/index.ts';
 import { DomainError } from '../../kernel/errors.ts';
+import type { Outbox } from './socket-outbox.ts';
 
 /** Close codes of graphql-transport-ws and of RFC 6455 that this server uses. */
 export const CLOSE = {
@@ -22,6 +23,7 @@ export interface Identity {
 /** What is known of one open socket. */
 export interface SocketSession {
   readonly socket: WebSocket;
+  readonly outbox: Outbox;
   /** Null until the client has shown its key. */
   identity: Identity | null;
   /** graphql-ws's own record of the socket; null until the client has greeted. */
@@ -32,8 +34,8 @@ export interface SocketSession {
   isAlive: boolean;
 }
 
-export function createSession(socket: WebSocket): SocketSession {
-  return { socket, identity: null, context: null, operations: new Map(), isAlive: true };
+export function createSession(socket: WebSocket, outbox: Outbox): SocketSession {
+  return { socket, outbox, identity: null, context: null, operations: new Map(), isAlive: true };
 }
 
 /** Ends the operations that graphql-ws no longer lists, also those that have not answered yet. */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Access } from '../../domains/tenancy/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { createSlots } from '../../kernel/slots.ts';
 import type { SocketRegistry } from './socket-registry.ts';
 import type { SocketSession } from './socket-session.ts';
 import { CLOSE, isRefusal } from './socket-session.ts';
@@ -15,8 +16,17 @@ export interface SocketWatchDeps {
 const PING_EVERY_MS = 15_000;
 // A revoked key may go on for five seconds at most, its look-up included.
 const RECHECK_EVERY_MS = 4_000;
+// As many as the pool that keys are looked up with has connections.
+const RECHECKS_AT_ONCE = 4;
+// A client that takes nothing for this long while events wait for it has stopped reading.
+const STUCK_MS = 10_000;
+// To read why; after that what it left unread is let go.
+const FAREWELL_MS = 2_000;
 
-/** Until `signal` fires: cuts off sockets that answer no ping and closes those whose key no longer holds. */
+/**
+ * Until `signal` fires: cuts off sockets that answer no ping, and closes those that are stuck
+ * and those whose key no longer holds.
+ */
 export async function watchSockets(deps: SocketWatchDeps, signal: AbortSignal): Promise<void> {
   const { clock, logger } = deps;
   const repeat = async (everyMs: number, work: () => Promise<void> | void) => {
@@ -33,6 +43,7 @@ export async function watchSockets(deps: SocketWatchDeps, signal: AbortSignal): 
   await Promise.all([
     repeat(PING_EVERY_MS, () => pingAll(deps.sockets.open)),
     repeat(RECHECK_EVERY_MS, () => recheckKeys(deps)),
+    repeat(STUCK_MS, () => closeStuck(deps, signal)),
   ]);
 }
 
@@ -47,8 +58,18 @@ function pingAll(sessions: Iterable<SocketSession>): void {
   }
 }
 
+/** They may come back and go on from their last event. */
+async function closeStuck({ sockets, clock }: SocketWatchDeps, signal: AbortSignal): Promise<void> {
+  const stuck = [...sockets.open].filter(({ outbox }) => outbox.isStuck());
+  if (stuck.length === 0) return;
+  for (const { socket } of stuck) socket.close(CLOSE.TRY_AGAIN_LATER, 'Too slow');
+  await clock.sleep(FAREWELL_MS, signal).catch(() => undefined);
+  for (const { socket } of stuck) socket.terminate();
+}
+
 async function recheckKeys(deps: SocketWatchDeps): Promise<void> {
-  for (const sessions of deps.sockets.byKey()) await recheckKey(deps, sessions);
+  const slots = createSlots(RECHECKS_AT_ONCE);
+  await Promise.all([...deps.sockets.byKey()].map((sessions) => slots.run(() => recheckKey(deps, sessions))));
 }
 
 /** One look-up, however many sockets the key has. */

@@ -11,6 +11,7 @@ import { GRAPHQL_PATH } from './http.ts';
 import { isOriginAllowed } from './origin.ts';
 import type { SocketFigures, SocketMeter } from './socket-meter.ts';
 import { createSocketMeter } from './socket-meter.ts';
+import { createOutbox } from './socket-outbox.ts';
 import type { SocketProtocolDeps } from './socket-protocol.ts';
 import { socketProtocol } from './socket-protocol.ts';
 import type { SocketRegistry } from './socket-registry.ts';
@@ -32,8 +33,6 @@ export interface SocketDoorDeps extends Omit<SocketProtocolDeps, 'sockets' | 'me
 }
 
 const FRAME_BYTES_MAX = 64 * 1024;
-// What a client that does not read may hold of our memory before it is cut off.
-const BUFFERED_BYTES_MAX = 1024 * 1024;
 const FAREWELL_MS = 2_000;
 
 /**
@@ -95,16 +94,13 @@ function serve(
   protocol: ProtocolServer<SocketSession>,
   { sockets, meter, logger }: ServeDeps,
 ): void {
-  const session = createSession(socket);
+  const outbox = createOutbox(socket, meter);
+  const session = createSession(socket, outbox);
   sockets.add(session);
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
-      send(text) {
-        const sent = send(socket, text);
-        meter.noteBuffered(socket.bufferedAmount);
-        return sent;
-      },
+      send: outbox.send,
       close: (code, reason) => socket.close(code, reason),
       onMessage: (handle) =>
         socket.on('message', (data, isBinary) => {
@@ -122,7 +118,7 @@ function serve(
     session.isAlive = true;
   });
   // The library answers pings by itself; a client that sends them and reads nothing fills the buffer.
-  socket.on('ping', () => cutOffIfFull(socket, 0));
+  socket.on('ping', () => outbox.cutOffIfFull());
   // The library closes with the right code after an error: 1009 for a frame too large, 1007 for bad UTF-8.
   socket.on('error', (error) => logger.debug({ err: error }, 'A socket failed.'));
   socket.once('close', (code, reason) => {
@@ -132,21 +128,6 @@ function serve(
       logger.error({ err: error }, 'A stream could not be ended.'),
     );
   });
-}
-
-/** Resolves once the kernel has taken the text, so that a slow reader slows its own streams down. */
-function send(socket: WebSocket, text: string): Promise<void> {
-  if (socket.readyState !== socket.OPEN || cutOffIfFull(socket, text.length)) return Promise.resolve();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  // An error means that the socket is closing, and its `close` ends the streams.
-  socket.send(text, () => resolve());
-  return promise;
-}
-
-function cutOffIfFull(socket: WebSocket, moreBytes: number): boolean {
-  const isFull = socket.bufferedAmount + moreBytes > BUFFERED_BYTES_MAX;
-  if (isFull) socket.terminate();
-  return isFull;
 }
 
 async function sayFarewell(sessions: ReadonlySet<SocketSession>, clock: Clock): Promise<void> {
