@@ -256,10 +256,14 @@ describe('a database that cannot serve now', () => {
     url.port = '1';
     const db = openDb({ url: url.href, poolMax: 1, applicationName: 'test' });
 
-    const errors = [await caught(jobIds(db, A)), await caught(db.job.count())];
+    const errors = [
+      await caught(jobIds(db, A)),
+      await caught(db.job.count()),
+      await caught(db.$queryRaw`select 1`),
+    ];
     await db.$disconnect();
 
-    expect(errors.map(isRetryableDatabaseError)).toEqual([true, true]);
+    expect(errors.map(isRetryableDatabaseError)).toEqual([true, true, true]);
   });
 
   it('is retryable when it has become read-only, and when it stopped a statement or a wait for a lock', async () => {
