@@ -15,7 +15,7 @@ export interface SocketWatchDeps {
 
 const PING_EVERY_MS = 15_000;
 // A revoked key may go on for five seconds at most, its look-up included.
-const RECHECK_EVERY_MS = 4_000;
+const RECHECK_EVERY_MS = 3_000;
 // As many as the pool that keys are looked up with has connections.
 const RECHECKS_AT_ONCE = 4;
 // A client that takes nothing for this long while events wait for it has stopped reading.
