@@ -1,5 +1,7 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { openTokenizers, schedulerInfos, withSchedulerConfig } from './app/bundles.ts';
+import type { Meter } from './app/meter.ts';
+import { startMeter } from './app/meter.ts';
 import { onboardingOn } from './app/operator.ts';
 import { untilServed } from './app/until-served.ts';
 import type { BackgroundSettings } from './background/index.ts';
@@ -23,6 +25,7 @@ import {
   createWaiters,
 } from './domains/generation/index.ts';
 import { createMetering } from './domains/metering/index.ts';
+import { createOperations, publishFigures } from './domains/operations/index.ts';
 import { createScheduling } from './domains/scheduling/index.ts';
 import type { Onboarding } from './domains/tenancy/index.ts';
 import { createAccess, createTenants } from './domains/tenancy/index.ts';
@@ -47,7 +50,7 @@ import { OBJECTS_PATH, openLocalStore } from './platform/objects/index.ts';
 import type { Logger } from './platform/telemetry/index.ts';
 
 export type { NodeProbe, Operator } from './app/operator.ts';
-export { openOperator, probeNode } from './app/operator.ts';
+export { openOperations, openOperator, probeNode } from './app/operator.ts';
 
 export interface AppOptions {
   readonly roles: ReadonlySet<Role>;
@@ -108,14 +111,21 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
   const { clock = systemClock, random = systemRandom, reach = unarmed } = overrides;
   const { roles, urls, pepper } = options;
   await using stack = new AsyncDisposableStack();
-  const base: Base = { options, overrides, stack, clock, random, reach, newId: createIds(clock, random) };
+  const newId = createIds(clock, random);
+  const meter = stack.use(startMeter(roles, clock, newId));
+  const base: Base = { options, overrides, stack, clock, random, reach, newId, meter };
   await checkWalls({ urls: settingNames(urls) });
   const drivers = createDrivers(base);
-  const fleet = createFleet({ db: drivers.pool('system'), newId: base.newId });
+  const fleet = createFleet({ db: drivers.pool('system'), newId });
   await announceNode(base, fleet);
   if (roles.has('background')) startBackgroundWork(base, drivers);
   const jobs = roles.has('dispatcher') ? await startJobs(base, drivers) : null;
   const api = roles.has('api') ? await openApi(base, drivers) : null;
+  meter.sources.dispatcher = jobs && (() => jobs.dispatcher.figures());
+  meter.sources.api = api && (() => api.figures());
+  stack.use(
+    publishFigures({ db: drivers.pool('system'), own: meter.own, clock, logger: options.logger }),
+  );
 
   // From here nothing can throw, so ownership passes to the caller. Until here
   // `await using` would have closed whatever had been opened.
@@ -141,6 +151,7 @@ interface Base {
   readonly random: Random;
   readonly reach: Reach;
   readonly newId: NewId;
+  readonly meter: Meter;
 }
 
 /** What roles share, each opened when the first of them asks for it. */
@@ -274,7 +285,7 @@ async function openApi(base: Base, drivers: Drivers): Promise<Api> {
 }
 
 async function createServices(base: Base, drivers: Drivers): Promise<Services> {
-  const { options, stack, clock, random, reach, newId } = base;
+  const { options, stack, clock, random, reach, newId, meter } = base;
   const { bundles, logger, pepper } = options;
   const db = drivers.pool('app');
   const bell = stack.use(createBell({ db, logger }));
@@ -298,6 +309,7 @@ async function createServices(base: Base, drivers: Drivers): Promise<Services> {
       reach,
     }),
     events: createEvents({ db, clock, random, waiters: stack.use(createWaiters(await drivers.doorbell(), clock)) }),
+    operations: createOperations({ db, own: meter.own }),
     schedulers: schedulerInfos(),
   };
 }

@@ -2,6 +2,8 @@ import { describeNode } from '../backends/engines/index.ts';
 import type { Fleet } from '../domains/fleet/index.ts';
 import { createFleet } from '../domains/fleet/index.ts';
 import { grantCredits } from '../domains/metering/index.ts';
+import type { Operations } from '../domains/operations/index.ts';
+import { createOperations } from '../domains/operations/index.ts';
 import type { Onboarding } from '../domains/tenancy/index.ts';
 import { createOnboarding } from '../domains/tenancy/index.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -62,4 +64,10 @@ export async function probeNode(address: string): Promise<NodeProbe> {
   } catch (error) {
     return { isReady: false, reason: messageOf(error) };
   }
+}
+
+/** What `darkroom stats` needs of a platform that it reaches by its database. */
+export function openOperations(systemUrl: string): Operations & AsyncDisposable {
+  const db = openDb({ url: systemUrl, poolMax: 1, applicationName: 'darkroom command' });
+  return { ...createOperations({ db, own: null }), [Symbol.asyncDispose]: () => db.$disconnect() };
 }

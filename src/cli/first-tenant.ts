@@ -1,5 +1,5 @@
 import type { IssuedKey, Onboarding, Tenant } from '../domains/tenancy/index.ts';
-import { createKeyText, isKeyText } from '../domains/tenancy/index.ts';
+import { createKeyText, isKeyText, PERMISSIONS } from '../domains/tenancy/index.ts';
 import { DomainError, StartError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 
@@ -43,5 +43,10 @@ export async function firstKey(
       `${folder.at(KEY_FILE)} holds no API key. Remove it, and the next start makes a new one.`,
     );
   }
-  return onboarding.issueKey(tenant.id, { name: 'first key', environment: 'LIVE', text });
+  return onboarding.issueKey(tenant.id, {
+    name: 'first key',
+    environment: 'LIVE',
+    permissions: PERMISSIONS,
+    text,
+  });
 }

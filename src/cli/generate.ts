@@ -1,17 +1,14 @@
 import { Command } from 'commander';
-import type { Client, ClientOptions } from '../client/index.ts';
-import { createClient } from '../client/index.ts';
+import type { ApiFlags } from './connect.ts';
+import { connect } from './connect.ts';
 import type { Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
-import { CommandError, fail } from './output.ts';
+import { fail } from './output.ts';
 import type { PictureFlags } from './picture-options.ts';
 import { addPictureOptions, toGenerateOptions } from './picture-options.ts';
 import { runGenerate } from './run-generate.ts';
 
-interface GenerateFlags extends PictureFlags {
-  readonly api?: string;
-  readonly key?: string;
-}
+interface GenerateFlags extends PictureFlags, ApiFlags {}
 
 /** `darkroom generate "a red apple"`: an ordinary client of the API. */
 export function generateCommand(host: Host): Command {
@@ -38,21 +35,5 @@ async function generate(host: Host, { prompt, flags, signal }: Call): Promise<nu
   } catch (error) {
     // Here and not by the caller: what became of the job is worth a line, also after Ctrl-C.
     return fail(error, host.stderr);
-  }
-}
-
-function connect({ environment }: Host, flags: GenerateFlags): Client {
-  const api = flags.api ?? environment['DARKROOM_API'];
-  const apiKey = flags.key ?? environment['DARKROOM_API_KEY'];
-  if (!api) throw new CommandError('Which API? Give its endpoint with --api or DARKROOM_API.');
-  if (!apiKey) throw new CommandError('With which key? Give one with --key or DARKROOM_API_KEY.');
-  return openClient({ api, apiKey });
-}
-
-function openClient(options: ClientOptions): Client {
-  try {
-    return createClient(options);
-  } catch (error) {
-    throw error instanceof TypeError ? new CommandError(error.message, { cause: error }) : error;
   }
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Operator } from '../app.ts';
 import { readConfig } from '../config/index.ts';
+import type { Operations } from '../domains/operations/index.ts';
 import { StartError } from '../kernel/errors.ts';
 import type { Host } from './host.ts';
 import { DEFAULT_DATA } from './start-options.ts';
@@ -39,4 +40,19 @@ export async function openInstallation(
     );
   }
   return openOperator(config.database.system, deriveKeys(secrets.secret).pepper);
+}
+
+/** Opens a running installation, found as by `openInstallation`, for questions about how it is doing. */
+export async function openRunning(
+  { environment }: Host,
+  { data }: InstallationFlags,
+): Promise<Operations & AsyncDisposable> {
+  const { config } = readConfig(environment);
+  const [{ openOperations }, { readRunFile }] = await Promise.all([
+    import('../app.ts'),
+    import('../hosting/index.ts'),
+  ]);
+  if (config.database !== null && data === undefined) return openOperations(config.database.system);
+  const { database } = await readRunFile(data ?? DEFAULT_DATA);
+  return openOperations(database.system);
 }

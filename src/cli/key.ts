@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { KeyEnvironment, Permission } from '../domains/tenancy/index.ts';
-import { KEY_ENVIRONMENTS, PERMISSIONS } from '../domains/tenancy/index.ts';
+import { KEY_ENVIRONMENTS, PERMISSIONS, TENANT_PERMISSIONS } from '../domains/tenancy/index.ts';
 import type { Id } from '../kernel/ids.ts';
 import { parseId } from '../kernel/ids.ts';
 import type { Host } from './host.ts';
@@ -28,7 +28,12 @@ export function keyCommand(host: Host): Command {
         .choices(KEY_ENVIRONMENTS)
         .default('LIVE'),
     )
-    .option('--scopes <list>', `comma-separated, of ${PERMISSIONS.join(', ')}`, parseScopes, PERMISSIONS)
+    .option(
+      '--scopes <list>',
+      `comma-separated, of ${PERMISSIONS.join(', ')}; the last one is for operators`,
+      parseScopes,
+      TENANT_PERMISSIONS,
+    )
     .option('--json', 'print one line of JSON: {apiKey, keyId, tenantId, environment, scopes}')
     .action((flags: KeyFlags) =>
       interruptible(host, async () => {

@@ -6,6 +6,7 @@ import { keyCommand } from './key.ts';
 import { migrateCommand } from './migrate.ts';
 import { nodeCommand } from './node.ts';
 import { startCommand } from './start.ts';
+import { statsCommand } from './stats.ts';
 import { tenantCommand } from './tenant.ts';
 
 /** The `darkroom` command with all its subcommands. */
@@ -22,6 +23,7 @@ export function createProgram(host: Host, version: string): Command {
     migrateCommand,
     tenantCommand,
     keyCommand,
+    statsCommand,
   ]) {
     program.addCommand(command(host).copyInheritedSettings(program));
   }

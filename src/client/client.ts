@@ -2,6 +2,7 @@ import type {
   ImagePartsFragment,
   JobPartsFragment,
   JobSubmitInput,
+  PlatformStatsQuery,
   VariantsQuery,
   ViewerQuery,
 } from '../generated/client/operations.ts';
@@ -9,6 +10,7 @@ import {
   JobCancelDocument,
   JobDocument,
   JobSubmitDocument,
+  PlatformStatsDocument,
   VariantsDocument,
   ViewerDocument,
 } from '../generated/client/operations.ts';
@@ -27,6 +29,7 @@ export type Job = JobPartsFragment;
 export type Image = ImagePartsFragment;
 export type Variant = VariantsQuery['variants'][number];
 export type Viewer = ViewerQuery['viewer'];
+export type PlatformStats = PlatformStatsQuery['platformStats'];
 
 export interface ClientOptions {
   /** The API's full endpoint: `https://api.example.com/graphql`. */
@@ -62,6 +65,8 @@ export interface Client {
   variants(): Promise<readonly Variant[]>;
   /** Whose key this is, and what is left of its credits. */
   viewer(): Promise<Viewer>;
+  /** How the platform is doing as a whole; FORBIDDEN for a key without PLATFORM_READ. */
+  platformStats(): Promise<PlatformStats>;
   /**
    * The events of a job, each once and in order, ending after COMPLETED, FAILED or CANCELLED. A lost
    * connection is resumed where it broke off, with growing pauses, and given up after about ten
@@ -94,6 +99,7 @@ export function createClient(options: ClientOptions): Client {
     job: async (id) => (await execute(deps, JobDocument, { id })).job,
     variants: async () => (await execute(deps, VariantsDocument, {})).variants,
     viewer: async () => (await execute(deps, ViewerDocument, {})).viewer,
+    platformStats: async () => (await execute(deps, PlatformStatsDocument, {})).platformStats,
     followJob: (jobId, follow = {}) => followJob(deps, jobId, follow),
     download: (image) => download(deps, image),
   };

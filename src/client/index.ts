@@ -5,7 +5,7 @@ export type {
   SchedulerName,
   SigmaSchedule,
 } from '../generated/client/operations.ts';
-export type { Client, ClientOptions, Image, Job, Variant, Viewer } from './client.ts';
+export type { Client, ClientOptions, Image, Job, PlatformStats, Variant, Viewer } from './client.ts';
 export { createClient } from './client.ts';
 export type { Downloadable } from './download.ts';
 export type { ClientErrorCode, DarkroomErrorOptions, UserError } from './errors.ts';

@@ -1,6 +1,7 @@
 import type { Catalog, VariantVersion } from '../domains/catalog/index.ts';
 import type { Events, Generation, Job } from '../domains/generation/index.ts';
 import type { Metering } from '../domains/metering/index.ts';
+import type { Operations } from '../domains/operations/index.ts';
 import type { Access, Actor, Tenants } from '../domains/tenancy/index.ts';
 import type { Page } from '../kernel/pages.ts';
 import type { SchedulerName, SigmaSchedule } from '../generated/graphql/resolvers.ts';
@@ -21,6 +22,7 @@ export interface Services {
   readonly catalog: Catalog;
   readonly generation: Generation;
   readonly events: Events;
+  readonly operations: Pick<Operations, 'stats'>;
   readonly schedulers: readonly SchedulerInfo[];
 }
 

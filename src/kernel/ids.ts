@@ -14,6 +14,7 @@ export const ID_PREFIXES = {
   image: 'img',
   usage: 'usg',
   dispatcher: 'dsp',
+  process: 'prc',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

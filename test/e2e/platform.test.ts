@@ -45,6 +45,9 @@ const JOB = `query ($id: ID!) { job(id: $id) {
   state prompt negativePrompt width height steps guidanceScale scheduler seed imageCount outputFormat variantId
   images { seed } } }`;
 
+const FIGURES =
+  'queueDepth rowsInFlight meanBatch stepsPerSecond stepGapMs eventLoopDelayMs eventsPerSecond sockets socketBufferBytesMax';
+
 describe('what start prints', () => {
   it('is one line with full addresses, on a data folder below one that only its owner may enter', () => {
     expect(ready).toEqual({
@@ -257,6 +260,19 @@ describe('a job that ran', () => {
     );
 
     expect([open, wrong]).toEqual([[], []]);
+  });
+});
+
+describe('darkroom stats', () => {
+  it('tells the same names by the API with the first key, and by the data folder', async () => {
+    const { api, apiKey, dataDir } = ready;
+    const byApi = await runJson<object>(sandbox, ['stats', '--api', api, '--key', apiKey]);
+    const byFolder = await runJson<object>(sandbox, ['stats', '--data', dataDir]);
+
+    expect(Object.keys(byApi)).toEqual(words(FIGURES));
+    expect(Object.keys(byFolder)).toEqual(words(FIGURES));
+    // Known to the running process alone, which has published it.
+    expect(byFolder).toMatchObject({ queueDepth: 0, eventLoopDelayMs: expect.any(Number) });
   });
 });
 

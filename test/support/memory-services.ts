@@ -199,6 +199,22 @@ export function createMemoryServices(): MemoryServices {
         return stream(found, after ?? 0, signal);
       },
     },
+    operations: {
+      async stats(actor) {
+        requirePermission(actor, 'PLATFORM_READ');
+        return {
+          queueDepth: jobs.size,
+          rowsInFlight: 0,
+          meanBatch: null,
+          stepsPerSecond: null,
+          stepGapMs: null,
+          eventLoopDelayMs: null,
+          eventsPerSecond: null,
+          sockets: 0,
+          socketBufferBytesMax: 0,
+        };
+      },
+    },
     schedulers: [
       { name: 'EULER_DISCRETE', isBuilt: true, sigmaSchedules: ['DEFAULT', 'KARRAS'] },
       { name: 'DDIM', isBuilt: false, sigmaSchedules: [] },

@@ -2,8 +2,19 @@ import type { Id } from '../../kernel/ids.ts';
 import { DomainError } from '../../kernel/errors.ts';
 
 /** What a key may do. A key's scopes are a subset of these, under the same names. */
-export const PERMISSIONS = ['JOBS_READ', 'JOBS_WRITE', 'VARIANTS_READ', 'TENANT_READ'] as const;
+export const PERMISSIONS = [
+  'JOBS_READ',
+  'JOBS_WRITE',
+  'VARIANTS_READ',
+  'TENANT_READ',
+  'PLATFORM_READ',
+] as const;
 export type Permission = (typeof PERMISSIONS)[number];
+
+/** What a key may do that was given no scopes: all that is its tenant's, and nothing that is the platform's. */
+export const TENANT_PERMISSIONS: readonly Permission[] = PERMISSIONS.filter(
+  (permission) => permission !== 'PLATFORM_READ',
+);
 
 export const KEY_ENVIRONMENTS = ['LIVE', 'TEST'] as const;
 export type KeyEnvironment = (typeof KEY_ENVIRONMENTS)[number];

@@ -1,7 +1,7 @@
 export type { Access } from './access.ts';
 export { createAccess } from './access.ts';
 export type { Actor, KeyEnvironment, Permission } from './actor.ts';
-export { KEY_ENVIRONMENTS, PERMISSIONS, requirePermission } from './actor.ts';
+export { KEY_ENVIRONMENTS, PERMISSIONS, requirePermission, TENANT_PERMISSIONS } from './actor.ts';
 export { asPlatform, asTenant } from './as-tenant.ts';
 export { createKeyText, isKeyText } from './key.ts';
 export type { ApiKey, Plan, Tenant, TenantState } from './store.ts';

@@ -5,7 +5,7 @@ import type { Random } from '../../kernel/random.ts';
 import type { Db, Tx } from '../../platform/db/index.ts';
 import { isUniqueViolation, lockSeeding } from '../../platform/db/index.ts';
 import type { KeyEnvironment, Permission } from './actor.ts';
-import { PERMISSIONS } from './actor.ts';
+import { TENANT_PERMISSIONS } from './actor.ts';
 import { asPlatform } from './as-tenant.ts';
 import { createKeyText, hashKey } from './key.ts';
 import type { ApiKey, Plan, Tenant } from './store.ts';
@@ -43,6 +43,7 @@ export interface NewTenant {
 export interface KeyRequest {
   readonly name: string;
   readonly environment: KeyEnvironment;
+  /** By default all that concern the tenant alone. */
   readonly permissions?: readonly Permission[];
   /** A text made earlier: issuing it again changes nothing. */
   readonly text?: string;
@@ -125,7 +126,7 @@ async function issueKey(
     prefix: text.slice(0, SHOWN_PREFIX_CHARS),
     last4: text.slice(-4),
     environment: request.environment,
-    permissions: request.permissions ?? PERMISSIONS,
+    permissions: request.permissions ?? TENANT_PERMISSIONS,
     createdAt: new Date(clock.nowMs()),
   };
   await asPlatform(systemDb, async (tx) => {

@@ -6,6 +6,7 @@ import { jobCancel } from './mutation-job-cancel.ts';
 import { jobSubmit } from './mutation-job-submit.ts';
 import { job } from './query-job.ts';
 import { jobs } from './query-jobs.ts';
+import { platformStats } from './query-platform-stats.ts';
 import { schedulers } from './query-schedulers.ts';
 import { variant } from './query-variant.ts';
 import { variants } from './query-variants.ts';
@@ -18,7 +19,7 @@ import { Variant, VariantVersion } from './type-variant.ts';
 import { Viewer } from './type-viewer.ts';
 
 export const resolvers: Resolvers = {
-  Query: { viewer, job, jobs, variant, variants, schedulers },
+  Query: { viewer, job, jobs, variant, variants, schedulers, platformStats },
   Mutation: { jobSubmit, jobCancel },
   Subscription: { jobEvents },
   Image,

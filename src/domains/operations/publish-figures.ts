@@ -1,0 +1,58 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { messageOf } from '../../kernel/errors.ts';
+import { repeat } from '../../kernel/repeat.ts';
+import type { Db } from '../../platform/db/index.ts';
+import { asPlatform } from '../tenancy/index.ts';
+import type { ProcessReport } from './figures.ts';
+import { removeFigures, writeFigures } from './store.ts';
+
+export interface PublishDeps {
+  /**
+   * A pool of the login that the process has anyway: `darkroom_system` rather than `darkroom_dispatcher`
+   * rather than `darkroom_app`, since the first alone may remove what dead processes of the others left.
+   */
+  readonly db: Db;
+  readonly own: () => ProcessReport;
+  readonly clock: Clock;
+  readonly logger: {
+    info(fields: object, message: string): void;
+    warn(fields: object, message: string): void;
+  };
+}
+
+const PUBLISH_EVERY_MS = 2_000;
+
+/**
+ * Lets the other processes know this one's figures, every two seconds. A database that is away costs
+ * one warning, however long it lasts. Disposing withdraws them, so that nobody counts a process that
+ * has ended in good order; it never rejects.
+ */
+export function publishFigures({ db, own, clock, logger }: PublishDeps): AsyncDisposable {
+  const stopping = new AbortController();
+  let isAway = false;
+
+  const publish = async () => {
+    try {
+      await asPlatform(db, (tx) => writeFigures(tx, own()));
+      if (isAway) logger.info({}, 'figures are published again');
+      isAway = false;
+    } catch (error) {
+      if (!isAway)
+        logger.warn({ reason: messageOf(error) }, 'figures cannot be published; it is tried again');
+      isAway = true;
+    }
+    return PUBLISH_EVERY_MS;
+  };
+
+  const loop = repeat(publish, clock, stopping.signal);
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await loop;
+      // Waiting for a database that is away would keep the process from ending. A row that is left
+      // behind is ignored within seconds.
+      if (isAway) return;
+      await asPlatform(db, (tx) => removeFigures(tx, own())).catch(() => undefined);
+    },
+  };
+}
