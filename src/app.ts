@@ -8,6 +8,7 @@ import type { BackgroundSettings } from './background/index.ts';
 import { DEFAULT_BACKGROUND_SETTINGS, startBackground } from './background/index.ts';
 import { createBell, createDoorbell } from './backends/bells/index.ts';
 import { createBlobs, createImageLinks } from './backends/blobs/index.ts';
+import { createMetrics } from './backends/metrics/index.ts';
 import { createKserveConnector } from './backends/nodes/index.ts';
 import { createPictures } from './backends/pictures/index.ts';
 import type { Config, DatabaseUrls, Role } from './config/index.ts';
@@ -44,10 +45,11 @@ import { systemRandom } from './kernel/random.ts';
 import type { Bundle } from './platform/bundles/index.ts';
 import type { Db } from './platform/db/index.ts';
 import { checkWalls, isReachable, openDb, openListener } from './platform/db/index.ts';
-import { serveObjects } from './platform/http/index.ts';
+import { serveMetrics, serveObjects } from './platform/http/index.ts';
 import type { LocalStore } from './platform/objects/index.ts';
 import { OBJECTS_PATH, openLocalStore } from './platform/objects/index.ts';
 import type { Logger } from './platform/telemetry/index.ts';
+import { EXPOSITION_CONTENT_TYPE } from './platform/telemetry/index.ts';
 
 export type { NodeProbe, Operator } from './app/operator.ts';
 export { openOperations, openOperator, probeNode } from './app/operator.ts';
@@ -123,9 +125,7 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
   const api = roles.has('api') ? await openApi(base, drivers) : null;
   meter.sources.dispatcher = jobs && (() => jobs.dispatcher.figures());
   meter.sources.api = api && (() => api.figures());
-  stack.use(
-    publishFigures({ db: drivers.pool('system'), own: meter.own, clock, logger: options.logger }),
-  );
+  stack.use(publishFigures({ db: drivers.pool('system'), own: meter.own, clock, logger: options.logger }));
 
   // From here nothing can throw, so ownership passes to the caller. Until here
   // `await using` would have closed whatever had been opened.
@@ -252,16 +252,17 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
 }
 
 async function openApi(base: Base, drivers: Drivers): Promise<Api> {
-  const { options, stack, clock, random, newId } = base;
+  const { options, stack, clock, random, newId, meter } = base;
   const { bundles, config, introspection, port, logger } = options;
   await seedPlatformVariants(
     { systemDb: drivers.pool('system'), newId },
     await Promise.all(bundles.map(withSchedulerConfig)),
   );
   const objects = await drivers.objects();
+  const operations = createOperations({ db: drivers.pool('app'), own: meter.own });
   const api = stack.use(
     await startApi({
-      services: await createServices(base, drivers),
+      services: { ...(await createServices(base, drivers)), operations },
       introspection,
       host: config.http.host,
       port,
@@ -271,21 +272,27 @@ async function openApi(base: Base, drivers: Drivers): Promise<Api> {
       clock,
       random,
       readiness: async () => ((await isReachable(drivers.pool('app'))) ? [] : ['database']),
-      routes: (http) =>
+      routes(http) {
         serveObjects(http, {
           path: OBJECTS_PATH,
           nowMs: () => clock.nowMs(),
           verify: (pathAndQuery) => objects.verifySignedPath(pathAndQuery),
           open: (key) => objects.open(key),
-        }),
+        });
+        serveMetrics(http, {
+          token: config.http.metricsToken,
+          contentType: EXPOSITION_CONTENT_TYPE,
+          render: createMetrics({ operations, own: meter.own }),
+        });
+      },
     }),
   );
   drivers.baseUrl.value ||= new URL(api.httpUrl).origin;
   return api;
 }
 
-async function createServices(base: Base, drivers: Drivers): Promise<Services> {
-  const { options, stack, clock, random, reach, newId, meter } = base;
+async function createServices(base: Base, drivers: Drivers): Promise<Omit<Services, 'operations'>> {
+  const { options, stack, clock, random, reach, newId } = base;
   const { bundles, logger, pepper } = options;
   const db = drivers.pool('app');
   const bell = stack.use(createBell({ db, logger }));
@@ -308,8 +315,12 @@ async function createServices(base: Base, drivers: Drivers): Promise<Services> {
       platformVersion,
       reach,
     }),
-    events: createEvents({ db, clock, random, waiters: stack.use(createWaiters(await drivers.doorbell(), clock)) }),
-    operations: createOperations({ db, own: meter.own }),
+    events: createEvents({
+      db,
+      clock,
+      random,
+      waiters: stack.use(createWaiters(await drivers.doorbell(), clock)),
+    }),
     schedulers: schedulerInfos(),
   };
 }

@@ -56,6 +56,15 @@ describe('configuration', () => {
     }
   });
 
+  it('takes a token for /metrics that a header can carry and nobody guesses', () => {
+    const of = (token: string) => readConfig({ DARKROOM_METRICS_TOKEN: token }).config.http.metricsToken;
+    expect(readConfig({}).config.http.metricsToken).toBeNull();
+    expect(of('0123456789abcdef')).toBe('0123456789abcdef');
+    for (const token of ['short', 'with a space in it', `${'a'.repeat(20)}\n`]) {
+      expect(() => of(token)).toThrow('DARKROOM_METRICS_TOKEN must have');
+    }
+  });
+
   it('keeps the secret and the login of the administrator apart from the settings', () => {
     const secret = 's'.repeat(40);
     const { config, secrets } = readConfig({

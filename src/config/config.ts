@@ -6,7 +6,7 @@ import { readFault } from './fault.ts';
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** The settings of a process, read once, grouped and frozen. Never logged: `database` holds passwords. */
+/** The settings of a process, read once, grouped and frozen. Never logged: it holds passwords and a token. */
 export interface Config {
   /** Null: what suits the command. */
   readonly logLevel: LogLevel | null;
@@ -18,6 +18,8 @@ export interface Config {
     readonly publicUrl: string | null;
     /** Origins of pages that may open sockets besides our own. */
     readonly allowedOrigins: readonly string[];
+    /** What reads `/metrics` from another machine; null: nothing does. */
+    readonly metricsToken: string | null;
   };
   /** How long one call to a node may take, in milliseconds. */
   readonly nodeCallTimeoutMs: number;
@@ -52,6 +54,10 @@ const environment = z.object({
   DARKROOM_HOST: z.string().min(1).default('127.0.0.1'),
   DARKROOM_PUBLIC_URL: z.url().optional(),
   DARKROOM_ALLOWED_ORIGINS: z.string().default(''),
+  DARKROOM_METRICS_TOKEN: z
+    .string()
+    .regex(/^[!-~]{16,}$/, 'must have at least 16 characters, none of them a space')
+    .optional(),
   DARKROOM_NODE_CALL_TIMEOUT_MS: z.coerce.number().int().positive().default(30_000),
   DARKROOM_FAULT: z.string().optional(),
   DARKROOM_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
@@ -85,6 +91,7 @@ export function readConfig(env: Environment): { readonly config: Config; readonl
         allowedOrigins: raw.DARKROOM_ALLOWED_ORIGINS.split(',')
           .map((origin) => origin.trim())
           .filter((origin) => origin !== ''),
+        metricsToken: raw.DARKROOM_METRICS_TOKEN ?? null,
       }),
       nodeCallTimeoutMs: raw.DARKROOM_NODE_CALL_TIMEOUT_MS,
       fault: raw.DARKROOM_FAULT === undefined ? null : readFault(raw.DARKROOM_FAULT),

@@ -4,6 +4,7 @@ import { createProgram } from '../../src/cli/program.ts';
 import { PERMISSIONS } from '../../src/domains/tenancy/index.ts';
 import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
+import { parseExposition } from '../support/exposition.ts';
 
 const NAMES = [
   'queueDepth',
@@ -114,6 +115,48 @@ describe('darkroom stats', () => {
 
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/PLATFORM_READ.*Use a key with that permission\.\n$/);
+  });
+});
+
+describe('/metrics', () => {
+  const scrape = (headers: Record<string, string> = {}) => fetch(new URL('/metrics', app.api), { headers });
+
+  it('is text that Prometheus reads: each metric declared once, and nothing else', async () => {
+    await keepAlive();
+    const answer = await scrape();
+    const metrics = parseExposition(await answer.text());
+
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(metrics.get('darkroom_queue_depth')).toEqual({ type: 'gauge', samples: [['', 2]] });
+    expect(metrics.get('darkroom_mean_batch')?.samples).toEqual([['', 3.5]]);
+    expect(metrics.get('darkroom_event_loop_delay_seconds')?.samples).toEqual([['', 1234.5]]);
+    expect(metrics.get('darkroom_step_gap_seconds')?.samples).toEqual([['', 0.0015]]);
+    expect(metrics.get('darkroom_unet_rows_total')).toEqual({
+      type: 'counter',
+      samples: expect.arrayContaining([['process="prc_other"', 70]]),
+    });
+    expect(metrics.get('darkroom_unet_busy_seconds_total')?.samples).toContainEqual([
+      'process="prc_other"',
+      2,
+    ]);
+    expect(metrics.get('darkroom_database_up')?.samples).toEqual([['', 1]]);
+    expect(metrics.get('process_resident_memory_bytes')?.type).toBe('gauge');
+  });
+
+  it('has neither a tenant nor a key nor a prompt in it', async () => {
+    const text = await (await scrape()).text();
+
+    expect(text).toContain('darkroom_process_info{process="prc_');
+    expect(text).not.toMatch(/ten_|job_|dk_|apple/);
+  });
+
+  it('is an address that does not exist to whoever comes through a proxy without the token', async () => {
+    const answer = await scrape({ 'x-forwarded-for': '203.0.113.5' });
+
+    expect(answer.status).toBe(404);
+    expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(await answer.json()).toMatchObject({ errors: [{ extensions: { code: 'NOT_FOUND' } }] });
   });
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { App, Overrides } from '../../src/app.ts';
 import { buildApp } from '../../src/app.ts';
+import type { Api } from '../../src/graphql/index.ts';
 import type { Client } from '../../src/client/index.ts';
 import { createClient } from '../../src/client/index.ts';
 import { ALL_ROLES, readConfig } from '../../src/config/index.ts';
@@ -24,7 +25,7 @@ export interface TestTenant {
 
 /** The whole platform in this process, on a database of its own. */
 export interface TestApp extends AsyncDisposable {
-  readonly app: App;
+  readonly app: App & { readonly api: Api };
   readonly api: string;
   createTenant(options?: {
     readonly credits?: number;
@@ -87,12 +88,13 @@ export async function startApp(
   // Without a listener a server that is killed under an idle connection would end the process.
   admin.on('error', () => undefined);
   if (nodeAddress !== null) await app.ready(AbortSignal.timeout(30_000));
-  if (!app.api) throw new Error('The platform has no API.');
-  const api = app.api.httpUrl;
+  const door = app.api;
+  if (!door) throw new Error('The platform has no API.');
+  const api = door.httpUrl;
   let tenants = 0;
   const owned = stack.move();
   return {
-    app,
+    app: { ...app, api: door },
     api,
     async createTenant({ credits = 1_000, environment = 'LIVE' } = {}) {
       tenants += 1;

@@ -4,6 +4,8 @@ export type { Readiness } from './health.ts';
 export { serveHealth } from './health.ts';
 export type { ListenOptions } from './listen.ts';
 export { listen } from './listen.ts';
+export type { ServeMetricsOptions } from './metrics.ts';
+export { serveMetrics } from './metrics.ts';
 export type { ObjectGrant, ServedObject, ServeObjectsOptions } from './objects.ts';
 export { serveObjects } from './objects.ts';
 export type { HttpOptions } from './open-http.ts';
