@@ -53,12 +53,15 @@ export interface TestAppOptions {
   readonly database?: TestDatabase;
   /** By default a free one. */
   readonly port?: number;
+  /** Whether clients may ask for the schema; by default they may not. */
+  readonly introspection?: boolean;
 }
 
 export async function startApp(
-  { nodeAddress = null, database: given, models = MODELS, port = 0 }: TestAppOptions = {},
+  options: TestAppOptions = {},
   overrides: Overrides = {},
 ): Promise<TestApp> {
+  const { nodeAddress = null, database: given, models = MODELS, port = 0, introspection = false } = options;
   await using stack = new AsyncDisposableStack();
   const database = given ?? stack.use(await createDatabase());
   const objectsDirectory = stack.adopt(await mkdtemp(join(tmpdir(), 'darkroom-test-objects-')), (path) =>
@@ -76,7 +79,7 @@ export async function startApp(
         bundles: await openBundles(models),
         node: nodeAddress === null ? null : { name: 'test', address: nodeAddress, isHosted: true },
         port,
-        introspection: false,
+        introspection,
         logger: createLogger('silent'),
       },
       overrides,
