@@ -43,13 +43,17 @@ describe('GraphQL over HTTP as specified', () => {
   it.each(audits.map((audit) => [audit.name, audit] as const))('%s', async (_name, { id, fn }) => {
     const result = await fn();
     results.push(result);
-    const told = result.status === 'ok' ? null : { reason: result.reason, body: await bodyOf(result.response) };
+    const told =
+      result.status === 'ok' ? null : { reason: result.reason, body: await bodyOf(result.response) };
     expect(result.status, JSON.stringify(told)).toBe(AGAINST_ADVICE.has(id) ? 'warn' : 'ok');
   });
 
   it('in all: no error', () => {
-    const counted = (status: AuditResult['status']) => results.filter((each) => each.status === status).length;
-    console.info(`audits: ${counted('ok')} ok, ${counted('error')} errors, ${counted('warn')} warnings`);
+    const counted = (status: AuditResult['status']) =>
+      results.filter((each) => each.status === status).length;
+    process.stdout.write(
+      `audits: ${counted('ok')} ok, ${counted('error')} errors, ${counted('warn')} warnings\n`,
+    );
     expect(results).toHaveLength(audits.length);
     expect(counted('error')).toBe(0);
     expect(counted('warn')).toBe(AGAINST_ADVICE.size);
