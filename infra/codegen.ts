@@ -38,7 +38,7 @@ const config: CodegenConfig = {
       plugins: ['typescript', 'typescript-resolvers'],
       config: {
         ...everywhere,
-        scalars: { ID: 'string', DateTime: 'Date', Seed: 'bigint', Url: 'string' },
+        scalars: { ID: 'string', Credits: 'number', DateTime: 'Date', Seed: 'bigint', Url: 'string' },
         contextType: '../../graphql/context.ts#Context',
         mappers,
       },
@@ -48,7 +48,7 @@ const config: CodegenConfig = {
       plugins: ['typescript-operations', 'typed-document-node'],
       config: {
         ...everywhere,
-        scalars: { ID: 'string', DateTime: 'string', Seed: 'string', Url: 'string' },
+        scalars: { ID: 'string', Credits: 'number', DateTime: 'string', Seed: 'string', Url: 'string' },
       },
     },
   },

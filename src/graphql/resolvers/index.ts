@@ -1,4 +1,5 @@
 import type { Resolvers } from '../../generated/graphql/resolvers.ts';
+import { Credits } from '../schema/credits.ts';
 import { DateTime } from '../schema/date-time.ts';
 import { Seed } from '../schema/seed.ts';
 import { Url } from '../schema/url.ts';
@@ -28,6 +29,7 @@ export const resolvers: Resolvers = {
   Variant,
   VariantVersion,
   Viewer,
+  Credits,
   DateTime,
   Seed,
   Url,

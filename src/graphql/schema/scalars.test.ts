@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import type { ValueNode } from 'graphql';
 import { Kind } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { Credits } from './credits.ts';
 import { DateTime } from './date-time.ts';
 import { Seed } from './seed.ts';
 import { Url } from './url.ts';
 
-const REFUSED = /^A (Seed|DateTime|Url) is /;
+const REFUSED = /^(?:A (?:Seed|DateTime|Url) is|Credits are) /;
 
 const literal = (kind: Kind.STRING | Kind.INT | Kind.FLOAT, value: string): ValueNode => ({ kind, value });
 
@@ -82,6 +83,27 @@ describe('DateTime', () => {
     null,
   ])('refuses %j', (value) => {
     expect(() => DateTime.parseValue(value)).toThrow(REFUSED);
+  });
+});
+
+describe('Credits', () => {
+  it('are told and taken exactly, also beyond an Int', () => {
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), (value) => {
+        expect(JSON.parse(JSON.stringify(Credits.serialize(value)))).toBe(Object.is(value, -0) ? 0 : value);
+        expect(Credits.parseValue(value)).toBe(value);
+        expect(Credits.parseLiteral(literal(Kind.INT, String(value)))).toBe(Object.is(value, -0) ? 0 : value);
+      }),
+    );
+  });
+
+  it('are never told rounded', () => {
+    for (const value of [2 ** 53, -(2 ** 53), 0.5, Number.NaN, Number.POSITIVE_INFINITY, '1', 1n, null]) {
+      expect(() => Credits.serialize(value)).toThrow(REFUSED);
+      expect(() => Credits.parseValue(value)).toThrow(REFUSED);
+    }
+    expect(() => Credits.parseLiteral(literal(Kind.INT, '9007199254740993'))).toThrow(REFUSED);
+    expect(() => Credits.parseLiteral(literal(Kind.STRING, '1'))).toThrow(REFUSED);
   });
 });
 
