@@ -27,6 +27,8 @@ export async function seedTenantRows(admin: Connection, tenant: string): Promise
     insert into job (tenant_id, id, key_id, variant_owner_id, variant_id, version_id, engine_key, recipe, metadata,
         total_steps, credits, last_sequence)
       values ('${tenant}', '${job}', '${key}', '${tenant}', '${variant}', '${version}', 'pico:1', '{}', '{}', 8, 8, 1);
+    insert into job_metadata (tenant_id, key, value, job_id, created_at)
+      values ('${tenant}', 'order', '7', '${job}', now());
     insert into image (tenant_id, id, job_id, position, width, height, seed, format, bytes, sha256, pixel_sha256,
         object_key, thumbnail_key)
       values ('${tenant}', '${image}', '${job}', 0, 128, 128, 1, 'PNG', 100, 'a', 'b', 'c', 'd');

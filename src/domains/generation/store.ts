@@ -2,7 +2,7 @@ import type { Job as JobRow } from '../../generated/prisma/client.ts';
 import { Prisma } from '../../generated/prisma/client.ts';
 import type { Id } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
-import type { Image, Job, JobErrorCode, JobFilter, JobState, MetadataEntry } from './job.ts';
+import type { Image, Job, JobErrorCode, JobState, MetadataEntry } from './job.ts';
 import type { Recipe } from './recipe.ts';
 import { parseRecipe, toRecipeJson } from './recipe.ts';
 
@@ -43,6 +43,12 @@ export async function insertJob(tx: Tx, job: NewJob): Promise<Job> {
       lastSequence: 1,
     },
   });
+  const { tenantId, id: jobId, createdAt } = job;
+  if (metadata.length > 0) {
+    await tx.jobMetadata.createMany({
+      data: metadata.map(({ key, value }) => ({ tenantId, key, value, jobId, createdAt })),
+    });
+  }
   return toJob(row);
 }
 
@@ -86,34 +92,12 @@ export async function requestCancel(tx: Tx, tenantId: Id<'tenant'>, id: Id<'job'
     where tenant_id = ${tenantId} and id = ${id} and state = 'RUNNING'`;
 }
 
-export interface JobQuery {
-  readonly tenantId: Id<'tenant'>;
-  readonly filter: JobFilter;
-  /** Only jobs older than this one. */
-  readonly before: Id<'job'> | null;
-  readonly limit: number;
-}
-
-/** Newest first. Ids sort by creation, so a page stays exact while jobs are added. */
-export async function listJobs(
+export async function findJobs(
   tx: Tx,
-  { tenantId, filter, before, limit }: JobQuery,
+  tenantId: Id<'tenant'>,
+  ids: readonly Id<'job'>[],
 ): Promise<readonly Job[]> {
-  const rows = await tx.job.findMany({
-    where: {
-      tenantId,
-      ...(before !== null && { id: { lt: before } }),
-      ...(filter.states && { state: { in: [...filter.states] } }),
-      ...(filter.variantId != null && { variantId: filter.variantId }),
-      ...(filter.metadata && { metadata: { array_contains: [{ ...filter.metadata }] } }),
-      createdAt: {
-        ...(filter.createdAfter && { gte: filter.createdAfter }),
-        ...(filter.createdBefore && { lt: filter.createdBefore }),
-      },
-    },
-    orderBy: { id: 'desc' },
-    take: limit,
-  });
+  const rows = await tx.job.findMany({ where: { tenantId, id: { in: [...ids] } } });
   return rows.map(toJob);
 }
 
