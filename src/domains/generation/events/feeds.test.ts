@@ -100,14 +100,14 @@ describe('the feed of a job', () => {
   it('is shared by nobody of another tenant, also when they name the same job', async () => {
     const ledger = createLedger();
     ledger.write(mine, 'QUEUED');
-    ledger.write(theirs, 'QUEUED', 'FAILED');
-    const [reader, stranger] = [await follow(ledger, mine), await follow(ledger, theirs, 1)];
-    expect(await take(reader, 1)).toEqual(['1 QUEUED']);
-    const next = take(reader, 9);
-    expect(await take(stranger, 9)).toEqual(['2 FAILED']);
-    ledger.write(mine, 'CANCELLED');
+    ledger.write(theirs, 'QUEUED');
+    const readers = [await follow(ledger, mine), await follow(ledger, theirs)];
+    for (const reader of readers) expect(await take(reader, 1)).toEqual(['1 QUEUED']);
+    const rest = readers.map((reader) => take(reader, 9));
+    ledger.write(mine, 'STEP', 'CANCELLED');
+    ledger.write(theirs, 'FAILED');
     ledger.ring();
-    expect(await next).toEqual(['2 CANCELLED']);
+    expect(await Promise.all(rest)).toEqual([['2 STEP', '3 CANCELLED'], ['2 FAILED']]);
   });
 
   it('loses and repeats nothing between the replay of a late reader and the feed', async () => {
@@ -144,6 +144,17 @@ describe('the feed of a job', () => {
     expect(await take(quick, 9)).toEqual(['130 COMPLETED']);
     const rest = ['12 GAP', '13 REQUEUED', '128 GAP', '129 STEP', '130 COMPLETED'];
     expect(await take(slow, 99)).toEqual(rest);
+  });
+
+  it('ends with the job also for a reader that claims to have more than there is', async () => {
+    const ledger = createLedger();
+    ledger.write(mine, 'QUEUED');
+    const ahead = await follow(ledger, mine, 20);
+    const rest = take(ahead, 9);
+    await until(() => ledger.pages() === 2);
+    ledger.write(mine, 'CANCELLED');
+    ledger.ring();
+    expect(await rest).toEqual([]);
   });
 
   it('goes on when what it had told is gone from the database', async () => {

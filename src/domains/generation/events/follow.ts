@@ -88,12 +88,9 @@ async function* tellNext(feed: Feed, position: Position, signal: AbortSignal) {
 }
 
 function* tell(position: Position, events: readonly JobEvent[]): Generator<JobEvent, void, undefined> {
-  const { told } = position;
-  const unknown = events.filter(({ sequence }) => sequence > told);
-  for (const event of fillGaps(told, unknown)) {
+  for (const event of fillGaps(position.told, events)) {
     position.told = event.sequence;
+    position.isOver = isTerminal(event.type);
     yield event;
   }
-  // Also when the reader claims to have it: nothing follows.
-  position.isOver ||= events.some(({ type }) => isTerminal(type));
 }
