@@ -105,7 +105,7 @@ describe('processes on one data folder', () => {
     expect(servers).toHaveLength(2);
     // Whichever hosts is the host from here on.
     const hosts = families.findIndex((family) => family.length > 1);
-    [host, api, dispatcher] = [[host, api, dispatcher][hosts] ?? host, api, dispatcher];
+    host = [host, api, dispatcher][hosts] ?? host;
   });
 
   it('print their line whatever their roles are, without an API where they have none', async () => {

@@ -57,11 +57,10 @@ export interface TestAppOptions {
   readonly introspection?: boolean;
 }
 
-export async function startApp(
-  options: TestAppOptions = {},
-  overrides: Overrides = {},
-): Promise<TestApp> {
-  const { nodeAddress = null, database: given, models = MODELS, port = 0, introspection = false } = options;
+const DEFAULTS = { nodeAddress: null, models: MODELS, port: 0, introspection: false };
+
+export async function startApp(options: TestAppOptions = {}, overrides: Overrides = {}): Promise<TestApp> {
+  const { nodeAddress, database: given, models, port, introspection } = { ...DEFAULTS, ...options };
   await using stack = new AsyncDisposableStack();
   const database = given ?? stack.use(await createDatabase());
   const objectsDirectory = stack.adopt(await mkdtemp(join(tmpdir(), 'darkroom-test-objects-')), (path) =>

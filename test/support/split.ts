@@ -1,8 +1,7 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import type { ReadyLine } from './platform.ts';
+import type { Environment, ReadyLine } from './platform.ts';
 import { parseLine } from './platform.ts';
-import type { Environment } from './platform.ts';
 import type { Program } from './processes.ts';
 import { startDarkroom } from './processes.ts';
 import { familyOf } from './process-table.ts';
