@@ -216,7 +216,7 @@ interface Jobs {
 }
 
 async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
-  const { options, overrides, stack, clock, random, newId } = base;
+  const { options, overrides, stack, clock, random, reach, newId } = base;
   const { logger, node, config } = options;
   const dispatcherDb = drivers.pool('dispatcher');
   const doorbell = await drivers.doorbell();
@@ -228,7 +228,7 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
     startDispatcher({
       fleet,
       scheduling,
-      completion: createCompletion({ dispatcherDb, bell, newId }),
+      completion: createCompletion({ dispatcherDb, bell, newId, reach }),
       doorbell,
       connector: createKserveConnector({
         callTimeoutMs: config.nodeCallTimeoutMs,
@@ -239,6 +239,7 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
       pictures: createPictures(),
       findVersion: (id) => findVersion(dispatcherDb, id),
       newId,
+      reach,
       clock,
       random,
       logger,

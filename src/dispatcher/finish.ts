@@ -1,5 +1,6 @@
 import type { Image, OutputFormat } from '../domains/generation/index.ts';
 import type { Picture } from '../diffusion/index.ts';
+import type { Reach } from '../kernel/fault-points.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { BlobStore } from './blobs.ts';
 import { decode } from './decode.ts';
@@ -10,6 +11,7 @@ export interface FinishDeps {
   readonly blobs: BlobStore;
   readonly pictures: Pictures;
   readonly newId: NewId;
+  readonly reach: Reach;
 }
 
 const EXTENSION: Readonly<Record<OutputFormat, string>> = { PNG: 'png', JPEG: 'jpg', WEBP: 'webp' };
@@ -20,8 +22,11 @@ export async function finish(
   deps: FinishDeps,
   pictures: readonly Picture[],
 ): Promise<readonly Image[]> {
+  deps.reach('dispatcher.denoised');
   const pixels = await decode(run, pictures);
-  return Promise.all(pixels.map((rgb, index) => store(run, deps, { rgb, index })));
+  const images = await Promise.all(pixels.map((rgb, index) => store(run, deps, { rgb, index })));
+  deps.reach('dispatcher.stored');
+  return images;
 }
 
 async function store(

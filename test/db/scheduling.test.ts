@@ -4,6 +4,7 @@ import { createCompletion } from '../../src/domains/generation/index.ts';
 import type { ClaimedJob } from '../../src/domains/scheduling/index.ts';
 import { createScheduling, reap, RECOVERIES_MAX } from '../../src/domains/scheduling/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { unarmed } from '../../src/kernel/fault-points.ts';
 import type { Id } from '../../src/kernel/ids.ts';
 import { createIds } from '../../src/kernel/ids.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
@@ -35,7 +36,7 @@ beforeAll(async () => {
     stack.adopt(openDb({ url, poolMax: 8, applicationName: 'darkroom test' }), (db) => db.$disconnect());
   const dispatcherDb = open(database.urls.dispatcher);
   scheduling = createScheduling({ dispatcherDb, bell: silentBell, newId });
-  completion = createCompletion({ dispatcherDb, bell: silentBell, newId });
+  completion = createCompletion({ dispatcherDb, bell: silentBell, newId, reach: unarmed });
   reaper = { systemDb: open(database.urls.system), bell: silentBell, newId };
 });
 

@@ -31,7 +31,7 @@ export type FaultyReply =
  */
 export interface FaultyNode extends AsyncDisposable, Pick<Relay, 'drop' | 'freeze'> {
   readonly address: string;
-  reply: FaultyReply;
+  reply: FaultyReply | ReplyOf;
   /** ModelInfer requests so far. */
   readonly calls: number;
   /** Those of them that were withdrawn before an answer. */
@@ -49,8 +49,11 @@ export interface FaultyNodeOptions {
   readonly behind?: KserveClient;
 }
 
+/** Decides by what is asked; a test may also just look. */
+export type ReplyOf = (request: ModelInferRequest) => FaultyReply;
+
 interface Tally {
-  reply: FaultyReply;
+  reply: FaultyReply | ReplyOf;
   calls: number;
   cancelled: number;
   readonly watchers: Set<() => void>;
@@ -131,7 +134,7 @@ function inferHandler(
     });
     tally.calls += 1;
     look();
-    const { reply } = tally;
+    const reply = typeof tally.reply === 'function' ? tally.reply(call.request) : tally.reply;
     if (reply === 'hang') return;
     if (reply === 'drop') return drop();
     if (reply === 'garbage') return answer(null, Buffer.from([0xff, 0xff, 0xff, 0xff]));

@@ -1,3 +1,4 @@
+import type { Reach } from '../../kernel/fault-points.ts';
 import type { Id, NewId } from '../../kernel/ids.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { settle } from '../metering/index.ts';
@@ -32,6 +33,7 @@ export interface CompletionDeps {
   readonly dispatcherDb: Db;
   readonly bell: Bell;
   readonly newId: NewId;
+  readonly reach: Reach;
 }
 
 const TERMINAL_EVENT = { SUCCEEDED: 'COMPLETED', FAILED: 'FAILED', CANCELLED: 'CANCELLED' } as const;
@@ -39,7 +41,7 @@ const TERMINAL_EVENT = { SUCCEEDED: 'COMPLETED', FAILED: 'FAILED', CANCELLED: 'C
 export type Completion = ReturnType<typeof createCompletion>;
 
 /** The end of a job: state, pictures, money and events in one transaction, or nothing at all. */
-export function createCompletion({ dispatcherDb, bell, newId }: CompletionDeps) {
+export function createCompletion({ dispatcherDb, bell, newId, reach }: CompletionDeps) {
   return {
     /** False means that the caller holds the job no longer: it writes nothing and must drop it. */
     async complete(run: FinishedRun, outcome: Outcome): Promise<boolean> {
@@ -64,7 +66,10 @@ export function createCompletion({ dispatcherDb, bell, newId }: CompletionDeps) 
         await settle(tx, newId, { tenantId, jobId, usedCredits: outcome.credits });
         return true;
       });
-      if (isOurs) bell.ring(EVENTS_CHANNEL, jobId);
+      if (isOurs) {
+        reach('dispatcher.completed');
+        bell.ring(EVENTS_CHANNEL, jobId);
+      }
       return isOurs;
     },
   };
