@@ -155,16 +155,21 @@ describe('an engine that is full', () => {
   });
 });
 
+/** Resolves when a job has told so many events, or has ended. */
+async function untilSeen(id: string, count: number): Promise<void> {
+  let seen = 0;
+  for await (const _ of tenant.client.followJob(id)) {
+    seen += 1;
+    if (seen === count) return;
+  }
+}
+
 /** Cancels a short job when its client has seen so many events, and returns how it ended. */
 async function race(index: number): Promise<string> {
   const { id } = await tenant.client.submitJob({ ...QUICK, steps: 2, seed: `${index}` });
   const following = eventsOf(tenant, id);
-  let seen = 0;
-  for await (const event of tenant.client.followJob(id)) {
-    seen += 1;
-    // Another moment each time: from before its start to after its end.
-    if (seen > index % 6 || event.type === 'COMPLETED') break;
-  }
+  // Another moment each time: from before its start to after its end.
+  await untilSeen(id, 1 + (index % 6));
   await tenant.client.cancelJob(id);
   const terminal = (await following).filter(({ type }) => END[type] !== undefined);
   expect(terminal).toHaveLength(1);
