@@ -52,9 +52,10 @@ export async function serverOf({ pid }: Program, server: 'postgres' | 'node'): P
   return found.pid;
 }
 
-/** Listens on a port of the loopback, so that nobody else can. */
+/** Listens on a port of the loopback, so that nobody else can, and never answers. */
 export async function occupy(port: number): Promise<AsyncDisposable> {
-  const server = createServer();
+  // Read, because a socket that nobody reads never notices that the other side has gone.
+  const server = createServer((socket) => socket.on('error', () => socket.destroy()).resume());
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return server;
