@@ -14,6 +14,8 @@ export function createProgram(host: Host, version: string): Command {
   const program = new Command('darkroom')
     .description('Stable Diffusion for many tenants, on GPUs of your own.')
     .version(version)
+    // What stands after `node add` is an option of `add`, whatever `node` itself takes by that name.
+    .enablePositionalOptions()
     .showHelpAfterError('Run with --help to see what there is.');
   for (const command of [
     startCommand,

@@ -5,10 +5,11 @@ import { startExternalPostgres } from '../support/external-postgres.ts';
 import { copyPico } from '../support/models.ts';
 import type { Environment } from '../support/platform.ts';
 import { ask, draw, rowsOf, runJson, startPlatform } from '../support/platform.ts';
-import { complaintsIn, runDarkroom } from '../support/processes.ts';
+import { complaintsIn, runDarkroom, startDarkroom } from '../support/processes.ts';
 import { processesIn } from '../support/process-table.ts';
 import type { Sandbox } from '../support/sandbox.ts';
 import { createSandbox } from '../support/sandbox.ts';
+import { startPart } from '../support/split.ts';
 
 const SETTINGS = [
   'DATABASE_URL',
@@ -103,6 +104,74 @@ describe('a platform on an external Postgres', () => {
   });
 });
 
+describe('nodes that an operator has added', () => {
+  const env = () => ({ ...settings, ...SECRET });
+  const start = (...args: readonly string[]) =>
+    startPart(sandbox, ['--data', sandbox.at('fleet'), ...models, ...args], env());
+  const node = <T>(...args: readonly string[]) => runJson<T>(sandbox, ['node', ...args], env());
+
+  it('are used in place of one of our own, from `node add` to `node remove`', async () => {
+    await using external = startDarkroom(['node', '--json', ...models], sandbox);
+    const { node: address } = JSON.parse(await external.line('stdout', /./)) as { node: string };
+
+    const added = await node<object>('add', address, '--name', 'gpu-1');
+    expect(added).toEqual({ name: 'gpu-1', address, models: expect.arrayContaining(['pico.unet_cfg']) });
+    await using platform = await start();
+    expect(platform.ready).toMatchObject({ node: null, databaseUrl: null });
+    const { api, apiKey } = platform.ready;
+    const drawn = await draw(sandbox, { api: api ?? '', apiKey: apiKey ?? '' }, ['a dog', '--steps', '3']);
+    expect(drawn.credits).toBe(3);
+    expect(await node('list')).toEqual([
+      {
+        name: 'gpu-1',
+        address,
+        state: 'READY',
+        isHosted: false,
+        holder: expect.stringMatching(/^dsp_/),
+        engines: ['pico:1'],
+      },
+    ]);
+
+    expect(await node('remove', 'gpu-1')).toEqual({ name: 'gpu-1' });
+    expect(await node('list')).toEqual([]);
+    expect(await platform.end('SIGTERM')).toMatchObject({ code: 0 });
+  });
+
+  it('are refused while nobody answers there, unless that is forced', async () => {
+    const add = (...args: readonly string[]) =>
+      runDarkroom(['node', 'add', 'grpc://127.0.0.1:9', ...args], {
+        cwd: sandbox.cwd,
+        env: { ...sandbox.env, ...env() },
+      });
+
+    const refused = await add();
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(complaintsIn(refused)).toEqual([expect.stringMatching(/^No node is ready at .*--force/)]);
+    expect(await node('list')).toEqual([]);
+    expect(await add('--force', '--json')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('null'),
+    });
+    expect(await node('list')).toMatchObject([{ name: '127.0.0.1:9', state: 'JOINING' }]);
+    await node('remove', '127.0.0.1:9');
+  });
+});
+
+describe('an ephemeral platform on an external Postgres', () => {
+  it('leaves no key in force behind', async () => {
+    const env = { ...settings, ...SECRET };
+    const inForce = () =>
+      rowsOf<{ prefix: string }>(adminOf('studio'), `select last4 from api_key where revoked_at is null`);
+    const before = await inForce();
+    await using platform = await startPart(sandbox, ['--ephemeral', '--no-node', ...models], env);
+    expect(await inForce()).toHaveLength(before.length + 1);
+
+    expect(await platform.end('SIGTERM')).toMatchObject({ code: 0 });
+
+    expect(await inForce()).toEqual(before);
+  });
+});
+
 describe.concurrent('an external Postgres is refused', () => {
   it('while the schema is missing, with the command that makes it', async () => {
     const untouched = Object.entries(settings).map(([name, url]) => [
@@ -111,6 +180,10 @@ describe.concurrent('an external Postgres is refused', () => {
     ]);
 
     await expectRefusal(Object.fromEntries(untouched), /never migrated: run darkroom migrate/);
+  });
+
+  it('without the secret that its processes share', async () => {
+    await expectRefusal({ ...settings, DARKROOM_SECRET: '' }, /needs DARKROOM_SECRET/);
   });
 
   it('with a login that no row-level security holds', async () => {
