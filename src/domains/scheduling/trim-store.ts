@@ -6,23 +6,27 @@ const PROGRESS_KEPT_MINUTES = 60;
 /** The time for which an idempotency key is remembered, and an hour of grace. */
 const IDEMPOTENCY_KEPT_HOURS = 25;
 
-const TRIM_LOCK = 72707370;
-
-/** Deletes up to `limit` rows and tells how many. */
-export type Trim = (tx: Tx, limit: number) => Promise<number>;
+/** Deletes up to `limit` rows of one kind and tells how many. */
+export interface Trim {
+  /** Of its own: whoever gives way at one kind must not stand in the way at the next. */
+  readonly lock: number;
+  readonly deleteOldest: (tx: Tx, limit: number) => Promise<number>;
+}
 
 /** Runs one batch unless another process is at one: two would delete the same rows and wait for each other. */
-export async function trimAlone(tx: Tx, trim: Trim, limit: number): Promise<number> {
+export async function trimAlone(tx: Tx, { lock, deleteOldest }: Trim, limit: number): Promise<number> {
   const [row] = await tx.$queryRaw<{ isOurs: boolean }[]>`
-    select pg_try_advisory_xact_lock(${TRIM_LOCK}) as "isOurs"`;
-  return row?.isOurs ? trim(tx, limit) : 0;
+    select pg_try_advisory_xact_lock(${lock}) as "isOurs"`;
+  return row?.isOurs ? deleteOldest(tx, limit) : 0;
 }
 
 /**
  * Deletes the progress of jobs that ended a while ago, the oldest first; replays tell it as GAP. What is
  * younger than that belongs to no such job, so the index on its time serves the search.
  */
-export const trimProgress: Trim = (tx, limit) => tx.$executeRaw`
+export const trimProgress: Trim = {
+  lock: 72707370,
+  deleteOldest: (tx, limit) => tx.$executeRaw`
   delete from job_progress where (tenant_id, job_id, sequence) in (
     select p.tenant_id, p.job_id, p.sequence
     from job_progress p
@@ -31,13 +35,17 @@ export const trimProgress: Trim = (tx, limit) => tx.$executeRaw`
       and job.finished_at < clock_timestamp() - make_interval(mins => ${PROGRESS_KEPT_MINUTES}::int)
     order by p.at
     limit ${limit}
-  )`;
+  )`,
+};
 
-export const trimIdempotencyRecords: Trim = (tx, limit) => tx.$executeRaw`
+export const trimIdempotencyRecords: Trim = {
+  lock: 72707372,
+  deleteOldest: (tx, limit) => tx.$executeRaw`
   delete from idempotency_record where (tenant_id, operation, key) in (
     select tenant_id, operation, key
     from idempotency_record
     where created_at < clock_timestamp() - make_interval(hours => ${IDEMPOTENCY_KEPT_HOURS}::int)
     order by created_at
     limit ${limit}
-  )`;
+  )`,
+};
