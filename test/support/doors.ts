@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import pino from 'pino';
 import { WebSocket } from 'ws';
-import type { Api } from '../../src/graphql/index.ts';
+import type { Api, Services } from '../../src/graphql/index.ts';
 import { startApi } from '../../src/graphql/index.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -26,16 +26,21 @@ export interface DoorOptions {
   readonly clock?: Clock;
   readonly readiness?: () => Promise<readonly string[]>;
   readonly routes?: (http: FastifyInstance) => void;
+  /** Puts something in front of the services. */
+  readonly wrap?: (services: Services) => Services;
 }
 
 /** The API on a free port of the loopback, before services in memory. */
-export async function openDoors(options: DoorOptions = {}): Promise<Doors> {
+export async function openDoors({
+  wrap = (services) => services,
+  ...options
+}: DoorOptions = {}): Promise<Doors> {
   const memory = createMemoryServices();
   const lines = new PassThrough();
   const logged: Buffer[] = [];
   lines.on('data', (line: Buffer) => logged.push(line));
   const api = await startApi({
-    services: memory.services,
+    services: wrap(memory.services),
     introspection: false,
     host: '127.0.0.1',
     port: 0,

@@ -30,7 +30,7 @@ const VALUES: ReadonlySet<Kind> = new Set([
 
 // Messages quote values; a value can be as long as a body.
 const MESSAGE_CHARS_MAX = 500;
-const SUGGESTION = / Did you mean [^?]*\?/g;
+const SUGGESTION = /,? did you mean [^?]*\?/gi;
 
 /**
  * The one mask before both doors. Allow-listed: a `DomainError` keeps its message and code, and so

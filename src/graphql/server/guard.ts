@@ -110,16 +110,15 @@ function refuse(
       'Name one of the operations of the document in "operationName".',
     );
   }
-  const wanted = operation.operation === 'subscription' ? 'WEBSOCKET' : 'HTTP';
-  if (wanted !== door) {
-    const how = {
-      HTTP: 'Send queries and mutations by HTTP POST.',
-      WEBSOCKET: 'Send subscriptions by WebSocket.',
-    };
-    return refusal('BAD_REQUEST', `A ${operation.operation} does not run here. ${how[wanted]}`);
-  }
   const where = findUnstorable(variables);
-  return where === null ? null : unstorableText(`"${where}"`);
+  if (where !== null) return unstorableText(`"${where}"`);
+  const wanted = operation.operation === 'subscription' ? 'WEBSOCKET' : 'HTTP';
+  if (wanted === door) return null;
+  const how = {
+    HTTP: 'Send queries and mutations by HTTP POST.',
+    WEBSOCKET: 'Send subscriptions by WebSocket.',
+  };
+  return refusal('BAD_REQUEST', `A ${operation.operation} does not run here. ${how[wanted]}`);
 }
 
 function tryParse(query: string, options: { readonly maxTokens: number }): DocumentNode | GraphQLError {
