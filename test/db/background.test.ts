@@ -33,7 +33,7 @@ beforeAll(async () => {
   app = stack.use(await startApp({ database }, { background: { reapEveryMs: 3_600_000 } }));
   tenant = await app.createTenant({ credits: 1_000_000 });
   systemDb = open(database.urls.system);
-  scheduling = createScheduling({ dispatcherDb: open(database.urls.dispatcher), bell: silentBell });
+  scheduling = createScheduling({ dispatcherDb: open(database.urls.dispatcher), bell: silentBell, newId });
 });
 
 afterAll(() => stack.disposeAsync());
@@ -45,7 +45,7 @@ beforeEach(async () => {
 
 async function submitAndClaim(count: number, holder = newId('dispatcher')): Promise<readonly string[]> {
   for (let index = 0; index < count; index += 1) await tenant.client.submitJob(QUICK);
-  const jobs = await scheduling.claim({ holder, engineKey: 'pico:1', limit: count, leaseMs: 60_000 });
+  const jobs = await scheduling.claim({ holder, engineKey: 'pico:1', rows: count, leaseMs: 60_000 });
   return jobs.map(({ id }) => id);
 }
 
