@@ -16,8 +16,8 @@ import { takeFolder, writeRunFile } from './run-file.ts';
 import { supervise } from './supervise.ts';
 
 const SECRET_BYTES = 32;
-// What base64url makes of them, and what DARKROOM_SECRET has to have at least.
-const SECRET_CHARS_MIN = 32;
+// What base64url makes of them: a shorter file has been cut.
+const SECRET_CHARS = Math.ceil((SECRET_BYTES * 4) / 3);
 
 /** A folder that this process hosts, and what ends the servers should this process be killed. */
 interface Premises {
@@ -108,7 +108,7 @@ async function secretOf({ secret, database, random }: PartsOptions, folder: Data
   const kept = await folder.readOrCreate('secret', () =>
     Buffer.from(random.bytes(SECRET_BYTES)).toString('base64url'),
   );
-  if (kept.length >= SECRET_CHARS_MIN) return kept;
+  if (kept.length >= SECRET_CHARS) return kept;
   throw new StartError(
     `${folder.at('secret')} holds no secret. Restore it from a backup, or start on a new data folder.`,
   );

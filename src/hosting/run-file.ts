@@ -1,8 +1,9 @@
-import { readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { DatabaseUrls } from '../config/index.ts';
-import { StartError } from '../kernel/errors.ts';
+import { hasSystemCode, StartError } from '../kernel/errors.ts';
 import { isAlive, isTaken, takeExclusive } from '../platform/process/index.ts';
 import type { DataFolder } from './data-folder.ts';
 
@@ -62,8 +63,14 @@ export async function findRunFile(dataDirectory: string): Promise<RunFile | null
   return found && isAlive(found.pid) ? found : null;
 }
 
-/** As `findRunFile`, but rejects with a `StartError` when nothing runs there. */
+/** As `findRunFile`, but rejects with a `StartError` when nothing runs there, or it may not be read. */
 export async function readRunFile(dataDirectory: string): Promise<RunFile> {
+  await access(join(dataDirectory, NAME), constants.R_OK).catch((error: unknown) => {
+    if (hasSystemCode(error, 'EACCES', 'EPERM'))
+      throw new StartError(
+        `${dataDirectory} belongs to another user: run this as the one who started the platform.`,
+      );
+  });
   const found = await findRunFile(dataDirectory);
   if (found) return found;
   throw new StartError(

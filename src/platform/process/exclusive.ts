@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { hasSystemCode } from '../../kernel/errors.ts';
 
 /**
- * Takes a name that one process of this machine has at a time, or returns null when another has it.
- * Disposing gives it back.
+ * Takes a name that one process of this machine (on Linux: of its network namespace) has at a time, or
+ * returns null when another has it. Disposing gives it back.
  *
  * The name is an address that the process listens on: the kernel takes it back in the moment the
  * process ends, however it ends. A file with a process number would outlive a `kill -9`, and name a
@@ -18,7 +18,8 @@ export async function takeExclusive(name: string): Promise<AsyncDisposable | nul
   const server = createServer((socket) => socket.destroy());
   server.unref();
   const address = addressOf(name);
-  // Elsewhere a kill -9 leaves the file at which nobody listens any more.
+  // Elsewhere a kill -9 leaves the file at which nobody listens any more. Of two that find it in the same
+  // moment both may get the name: what the name stands for needs a lock of its own there, as Postgres has.
   if (!HAS_ABSTRACT_ADDRESSES && !(await isTaken(name))) await rm(address, { force: true });
   try {
     server.listen(address);
