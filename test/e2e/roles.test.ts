@@ -152,6 +152,74 @@ describe('processes on one data folder', () => {
   });
 });
 
+describe('an API', () => {
+  it.each(['submit.before-commit', 'submit.committed'])(
+    'that dies at %s has made one job, or none, for a client that asks again',
+    async (point) => {
+      await using dying = await startPart(sandbox, ['--roles', 'api', ...data], {
+        DARKROOM_FAULT: `${point}:kill`,
+      });
+      const submitTo = (at: ReadyLine) =>
+        ask<{ jobSubmit: { job: { id: string } } }>(
+          at,
+          'mutation ($input: JobSubmitInput!) { jobSubmit(input: $input) { job { id } } }',
+          { input: { ...LONG_JOB, steps: 2, idempotencyKey: `once at ${point}` } },
+        );
+
+      await expect(submitTo(apiOf(dying))).rejects.toThrow('fetch failed');
+      expect(await dying.ended).toMatchObject({ signal: 'SIGKILL', stderr: expect.stringContaining(point) });
+      const made = 'select job_id as id from idempotency_record where key = $1';
+      const before = await rowsOf<{ id: string }>(door.databaseUrl, made, [`once at ${point}`]);
+      const { jobSubmit } = await submitTo(door);
+
+      expect(before.map(({ id }) => id)).toEqual(point === 'submit.committed' ? [jobSubmit.job.id] : []);
+      const rows = await rowsOf(door.databaseUrl, made, [`once at ${point}`]);
+      expect(rows).toEqual([{ id: jobSubmit.job.id }]);
+      await expect.poll(async () => (await stateOf(jobSubmit.job.id)).state, SOON).toBe('SUCCEEDED');
+    },
+  );
+
+  it('that is told to end under load answers no request with an error, and all that was asked for is made once', async () => {
+    const leaving = await start('api,dispatcher');
+    const accepted = new Map<string, string>();
+    const submitTo = async (at: ReadyLine, idempotencyKey: string) => {
+      const { jobSubmit } = await ask<{ jobSubmit: { job: { id: string } } }>(
+        at,
+        'mutation ($input: JobSubmitInput!) { jobSubmit(input: $input) { job { id } } }',
+        { input: { ...LONG_JOB, steps: 2, idempotencyKey } },
+      );
+      accepted.set(idempotencyKey, jobSubmit.job.id);
+    };
+    const clients = Array.from({ length: 8 }, async (_, client) => {
+      for (let turn = 0; ; turn += 1) {
+        const key = `client ${client} turn ${turn}`;
+        try {
+          await submitTo(apiOf(leaving), key);
+        } catch (error) {
+          // An answer may not be an error. No answer is what a client sees of a process that has left,
+          // refused or cut off between two requests: it asks the next one.
+          if (!(error instanceof TypeError)) throw error;
+          return submitTo(door, key);
+        }
+      }
+    });
+    await expect.poll(() => accepted.size, SOON).toBeGreaterThan(20);
+
+    expect(await leaving.end('SIGTERM')).toMatchObject({ code: 0, signal: null });
+    await Promise.all(clients);
+
+    const ids = [...accepted.values()];
+    const open = `select id from job where id = any($1) and state <> 'SUCCEEDED'`;
+    await expect.poll(() => rowsOf(door.databaseUrl, open, [ids]), SOON).toEqual([]);
+    const [sums] = await rowsOf(
+      door.databaseUrl,
+      `select count(*)::int as jobs, sum(recoveries)::int as recoveries, sum(attempts)::int as attempts
+       from job join idempotency_record i on i.job_id = job.id where i.key like 'client %'`,
+    );
+    expect(sums).toEqual({ jobs: ids.length, recoveries: 0, attempts: 0 });
+  });
+});
+
 describe('a dispatcher', () => {
   it('that is killed in the middle of a job loses it to another one, and the job is made once', async () => {
     const next = await start('dispatcher');
