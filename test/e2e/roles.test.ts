@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyPico } from '../support/models.ts';
 import type { ReadyLine } from '../support/platform.ts';
-import { ask, draw, rowsOf } from '../support/platform.ts';
+import { ask, draw, rowsOf, runJson } from '../support/platform.ts';
 import { complaintsIn, runDarkroom } from '../support/processes.ts';
 import { familyOf, processesIn, survivorsOf } from '../support/process-table.ts';
 import type { Sandbox } from '../support/sandbox.ts';
@@ -99,6 +99,41 @@ async function knock(): Promise<{ status: number; code: string | null; retryAfte
   };
 }
 
+/** Clients that submit one job after the other, and what came of it. */
+function askAllTheTime(): AsyncDisposable & {
+  readonly accepted: readonly string[];
+  /** Of answers that were errors. */
+  readonly codes: ReadonlySet<string>;
+} {
+  const accepted: string[] = [];
+  const codes = new Set<string>();
+  let isOver = false;
+  const query = 'mutation ($input: JobSubmitInput!) { jobSubmit(input: $input) { job { id } } }';
+  const clients = Array.from({ length: 3 }, async () => {
+    while (!isOver) {
+      const response = await fetch(door.api, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${door.apiKey}` },
+        body: JSON.stringify({ query, variables: { input: { ...LONG_JOB, steps: 1 } } }),
+      });
+      const { data: answer, errors } = (await response.json()) as {
+        data?: { jobSubmit: { job: { id: string } } } | null;
+        errors?: { extensions: { code: string } }[];
+      };
+      if (answer && !errors) accepted.push(answer.jobSubmit.job.id);
+      for (const { extensions } of errors ?? []) codes.add(extensions.code);
+    }
+  });
+  return {
+    accepted,
+    codes,
+    async [Symbol.asyncDispose]() {
+      isOver = true;
+      await Promise.all(clients);
+    },
+  };
+}
+
 describe('processes on one data folder', () => {
   it('that start at the same moment share what one of them hosts', async () => {
     const { node, databaseUrl, tenantId, dataDir } = host.ready;
@@ -131,6 +166,12 @@ describe('processes on one data folder', () => {
 
   it('draw through an API that neither hosts nor dispatches', async () => {
     expect(await draw(sandbox, door, APPLE)).toMatchObject({ steps: 4, credits: 4 });
+  });
+
+  it('are joined by a demo, which draws and leaves the others alone', async () => {
+    const out = ['--out', sandbox.at('demo.png')];
+    expect(await runJson(sandbox, ['demo', ...APPLE, ...data, ...out])).toMatchObject({ credits: 4 });
+    expect((await knock()).code).toBeNull();
   });
 
   it('are not joined by one that was given another secret or another database', async () => {
@@ -290,6 +331,25 @@ describe('the host', () => {
       await expectOneOfEverything(id, row ?? { attempts: 0, recoveries: 0 });
     },
   );
+
+  it('keeps every job that was acknowledged while Postgres is killed, and no client sees a fault of ours', async () => {
+    const accepted: string[] = [];
+    {
+      await using load = askAllTheTime();
+      await expect.poll(() => load.accepted.length, SOON).toBeGreaterThan(5);
+      process.kill(await serverOf(host, 'postgres'), 'SIGKILL');
+      await expect.poll(() => load.codes.size, SOON).toBeGreaterThan(0);
+      const answered = load.accepted.length;
+      await expect.poll(() => load.accepted.length, SOON).toBeGreaterThan(answered + 5);
+      expect([...load.codes]).toEqual(['UNAVAILABLE']);
+      accepted.push(...load.accepted);
+    }
+
+    const lost = `select id from unnest($1::text[]) as asked (id) where not exists (select from job where job.id = asked.id)`;
+    expect(await rowsOf(door.databaseUrl, lost, [accepted])).toEqual([]);
+    const open = `select id from job where state in ('QUEUED', 'RUNNING')`;
+    await expect.poll(() => rowsOf(door.databaseUrl, open), SOON).toEqual([]);
+  });
 
   it('that is killed leaves the others unavailable until another process hosts', async () => {
     const family = await familyOf(host.pid);
