@@ -12,6 +12,7 @@ import type { GraphQLSchema } from 'graphql';
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import type { Actor } from '../../domains/tenancy/index.ts';
+import { HttpError } from '../../platform/http/index.ts';
 import type { Context, Services } from '../context.ts';
 import type { Mask } from '../errors/mask.ts';
 import { createLoaders } from '../loaders/loaders.ts';
@@ -52,6 +53,20 @@ export async function openHttpDoor(http: FastifyInstance, deps: HttpDoorDeps): P
     },
     preHandler: (request, _reply, done) => requestIds.run(request.id, done),
     handler,
+  });
+  http.route({
+    method: ['DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'PUT', 'TRACE'],
+    url: GRAPHQL_PATH,
+    // Before a body is read, and before the handler, which is never reached.
+    onRequest: async (_request, reply) => {
+      reply.header('allow', 'GET, POST');
+      throw new HttpError(
+        405,
+        'METHOD_NOT_ALLOWED',
+        'Send queries and mutations by POST, or a query by GET.',
+      );
+    },
+    handler: () => undefined,
   });
   return { [Symbol.asyncDispose]: () => apollo.stop() };
 }

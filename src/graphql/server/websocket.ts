@@ -33,6 +33,7 @@ export interface SocketDoorDeps extends Omit<SocketProtocolDeps, 'sockets' | 'me
 }
 
 const FRAME_BYTES_MAX = 64 * 1024;
+const NO_WEBSOCKET = 'Only a WebSocket can be opened here: upgrade by GET, version 13, with a key.';
 const FAREWELL_MS = 2_000;
 
 /**
@@ -51,6 +52,8 @@ export function openSocketDoor(deps: SocketDoorDeps): SocketDoor {
     perMessageDeflate: false,
     handleProtocols,
   });
+  // The library's own refusals of a handshake are pages of HTML.
+  wire.on('wsClientError', (_error, socket) => refuseUpgrade(socket, 400, NO_WEBSOCKET));
   const closing = new AbortController();
   const watch = watchSockets({ sockets, access: deps.services.access, clock, logger }, closing.signal);
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -79,9 +82,9 @@ function refusalStatus(request: IncomingMessage, allowedOrigins: readonly string
   return isOriginAllowed(request, allowedOrigins) ? null : 403;
 }
 
-function refuseUpgrade(socket: Duplex, status: number): void {
+function refuseUpgrade(socket: Duplex, status: number, message?: string): void {
   socket.on('error', () => socket.destroy());
-  socket.end(rawAnswer(refusalOf(status)), () => socket.destroy());
+  socket.end(rawAnswer(refusalOf(status, message)), () => socket.destroy());
 }
 
 type ServeDeps = Pick<SocketDoorDeps, 'logger'> & {

@@ -51,6 +51,7 @@ const REFUSALS: Readonly<Record<number, readonly [code: string, message: string]
   413: ['PAYLOAD_TOO_LARGE', 'The request body is too large.'],
   414: ['URI_TOO_LONG', 'The address is too long.'],
   415: ['UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json in UTF-8, uncompressed.'],
+  417: ['EXPECTATION_FAILED', 'The server knows no such expectation: leave the Expect header out.'],
   431: ['HEADERS_TOO_LARGE', 'The request headers are too large.'],
   503: ['UNAVAILABLE', 'The server is shutting down. Try again in a moment.'],
 };
@@ -70,10 +71,10 @@ export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
   return { status: 500, body, retryAfterSeconds: null, isFault: true };
 }
 
-/** The answer for a status that stands for one reason only. */
-export function refusalOf(status: number): ErrorAnswer {
-  const [code, message] = REFUSALS[status] ?? MALFORMED;
-  return toRefusal(status, code, message);
+/** The answer for a status; `message` says more than the status does by itself. */
+export function refusalOf(status: number, message?: string): ErrorAnswer {
+  const [code, usual] = REFUSALS[status] ?? MALFORMED;
+  return toRefusal(status, code, message ?? usual);
 }
 
 function toRefusal(status: number, code: string, message: string): ErrorAnswer {

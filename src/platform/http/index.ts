@@ -1,5 +1,5 @@
 export { closeHttp } from './close-http.ts';
-export { refusalOf } from './errors.ts';
+export { HttpError, refusalOf } from './errors.ts';
 export type { Readiness } from './health.ts';
 export { serveHealth } from './health.ts';
 export type { ListenOptions } from './listen.ts';
@@ -8,5 +8,5 @@ export type { ServeMetricsOptions } from './metrics.ts';
 export { serveMetrics } from './metrics.ts';
 export type { ObjectGrant, ServedObject, ServeObjectsOptions } from './objects.ts';
 export { serveObjects } from './objects.ts';
-export type { HttpOptions } from './open-http.ts';
+export type { HttpOptions, HttpTimeouts } from './open-http.ts';
 export { openHttp, rawAnswer } from './open-http.ts';

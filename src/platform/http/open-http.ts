@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -11,15 +12,27 @@ export interface HttpOptions {
   readonly bodyBytesMax: number;
   readonly newRequestId: () => string;
   readonly logger: Logger;
+  readonly timeouts?: HttpTimeouts;
 }
 
-// A request has to arrive within half a minute, its head within ten seconds, and a connection on
-// which nothing moves for a minute is given up: that is what ends a client that sends or reads one
-// byte at a time.
-const REQUEST_TIMEOUT_MS = 30_000;
-const HEADERS_TIMEOUT_MS = 10_000;
-const TIMEOUT_CHECK_MS = 2_000;
-const CONNECTION_TIMEOUT_MS = 60_000;
+/** How long a client may take, in milliseconds; what is late is found at the next check. */
+export interface HttpTimeouts {
+  /** For the head of a request. */
+  readonly headersMs: number;
+  /** For the whole of it. */
+  readonly requestMs: number;
+  /** Between two bytes of a connection, in either direction. */
+  readonly connectionMs: number;
+  readonly checkEveryMs: number;
+}
+
+// What ends a client that sends or reads one byte at a time.
+const TIMEOUTS: HttpTimeouts = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  connectionMs: 60_000,
+  checkEveryMs: 2_000,
+};
 const KEEP_ALIVE_MS = 15_000;
 const HEADER_BYTES_MAX = 16 * 1024;
 const PATH_PARAM_CHARS_MAX = 512;
@@ -29,19 +42,26 @@ const PATH_PARAM_CHARS_MAX = 512;
  * that a client sends can hold memory or a connection for long. It trusts no header about who the
  * client is or what the request is called. The caller owns it and closes it.
  */
-export function openHttp({ bodyBytesMax, newRequestId, logger }: HttpOptions): FastifyInstance {
+export function openHttp({
+  bodyBytesMax,
+  newRequestId,
+  logger,
+  timeouts = TIMEOUTS,
+}: HttpOptions): FastifyInstance {
   const http = fastify({
     bodyLimit: bodyBytesMax,
-    connectionTimeout: CONNECTION_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: timeouts.connectionMs,
+    requestTimeout: timeouts.requestMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     // What still arrives on an open connection during a shutdown is answered, and the connection closed.
     return503OnClosing: false,
     http: {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      headersTimeout: timeouts.headersMs,
+      connectionsCheckingInterval: timeouts.checkEveryMs,
       maxHeaderSize: HEADER_BYTES_MAX,
+      // Node's own answer to a request without one has no body; `refuseHostless` has.
+      requireHostHeader: false,
     },
     routerOptions: { maxParamLength: PATH_PARAM_CHARS_MAX },
     exposeHeadRoutes: false,
@@ -54,12 +74,14 @@ export function openHttp({ bodyBytesMax, newRequestId, logger }: HttpOptions): F
     clientErrorHandler: answerClientError,
   });
   acceptJsonOnly(http);
+  answerBeforeRoutes(http.server);
   http.addHook('onRequest', async (request, reply) => {
     reply.headers({
       'x-request-id': request.id,
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     });
+    refuseHostless(request);
   });
   http.addHook('onResponse', async (request, reply) => logResponse(logger, request, reply));
   http.setErrorHandler(answerErrors(logger));
@@ -76,6 +98,27 @@ function answerErrors(logger: Logger) {
     if (retryAfterSeconds !== null) reply.header('retry-after', retryAfterSeconds);
     reply.code(status).send(body);
   };
+}
+
+function refuseHostless({ raw: { httpVersion, headers } }: FastifyRequest): void {
+  if (httpVersion === '1.1' && headers.host === undefined) {
+    throw new HttpError(400, 'BAD_REQUEST', 'A request needs one Host header.');
+  }
+}
+
+/** What Node answers by itself, without a body or not at all, unless somebody listens. */
+function answerBeforeRoutes(server: Server): void {
+  server.on('checkExpectation', (_request, response) => {
+    response.shouldKeepAlive = false;
+    const { status, body: json } = refusalOf(417);
+    const body = JSON.stringify(json);
+    const type = 'application/json; charset=utf-8';
+    response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
+  });
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.end(rawAnswer(refusalOf(405)), () => socket.destroy());
+  });
 }
 
 // Before there is a request: Node could not make one of the bytes, or gave up waiting for them.
