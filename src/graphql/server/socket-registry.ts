@@ -15,7 +15,7 @@ export interface SocketRegistry {
 // An idle socket was measured at about 9 kB: one key can hold some 150 MB.
 const SOCKETS_PER_KEY_MAX = 16_000;
 
-export function createSocketRegistry(): SocketRegistry {
+export function createSocketRegistry(socketsPerKeyMax = SOCKETS_PER_KEY_MAX): SocketRegistry {
   const open = new Set<SocketSession>();
   const keys = new Map<string, Set<SocketSession>>();
   return {
@@ -31,7 +31,7 @@ export function createSocketRegistry(): SocketRegistry {
     admit(session) {
       const keyId = session.identity?.actor.keyId ?? '';
       const sockets = keys.get(keyId) ?? new Set();
-      if (sockets.size >= SOCKETS_PER_KEY_MAX) {
+      if (sockets.size >= socketsPerKeyMax) {
         session.socket.close(CLOSE.TOO_MANY, 'Too many sockets');
         return false;
       }
