@@ -49,9 +49,11 @@ export function createMask(logger: Logger): Mask {
         extensions: { code, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
       };
     }
-    const code =
-      error instanceof GraphQLError && cause instanceof GraphQLError ? protocolCodeOf(error) : null;
-    if (code) return { message: withoutHints(cause), ...place, extensions: { code } };
+    if (error instanceof GraphQLError && cause instanceof GraphQLError) {
+      const code = protocolCodeOf(error);
+      // The outermost says where: `… at "input.seed"; A Seed is …`.
+      if (code) return { message: readable(error.message), ...place, extensions: { code } };
+    }
     logger.error({ err: cause, requestId }, 'Request failed.');
     return { message: 'Internal error.', ...place, extensions: { code: 'INTERNAL', requestId } };
   };
@@ -89,10 +91,11 @@ function isAboutValue({ nodes, extensions: { code } }: GraphQLError): boolean {
   );
 }
 
-// "Did you mean" would spell out, name by name, a schema that introspection keeps to itself.
-function withoutHints(error: unknown): string {
-  const message = error instanceof Error ? error.message.replaceAll(SUGGESTION, '') : '';
-  return message.length > MESSAGE_CHARS_MAX
-    ? `${message.slice(0, MESSAGE_CHARS_MAX).toWellFormed()}…`
-    : message;
+// "Did you mean" would spell out, name by name, a schema that introspection keeps to itself. Of a
+// message that is too long the middle goes, for that is the value: who was asked and why is at its ends.
+function readable(text: string): string {
+  const message = text.replaceAll(SUGGESTION, '');
+  if (message.length <= MESSAGE_CHARS_MAX) return message;
+  const half = MESSAGE_CHARS_MAX / 2;
+  return `${message.slice(0, half).toWellFormed()}…${message.slice(-half).toWellFormed()}`;
 }
