@@ -32,6 +32,34 @@ describe('ids', () => {
     );
   });
 
+  it('keeps the time that it was made at, and both ends of 128 bits', () => {
+    const made = (ms: number, byte: number) =>
+      createIds(clockAt(ms), { bytes: () => new Uint8Array(10).fill(byte) })('job');
+    expect(made(0, 0)).toBe(`job_${'0'.repeat(26)}`);
+    expect(made(2 ** 48 - 1, 255)).toBe(`job_7${'Z'.repeat(25)}`);
+  });
+
+  it('reads nothing that it could not have made: one character more, less or other than allowed', () => {
+    const id = fc
+      .tuple(timeMs, tenBytes)
+      .map(([ms, bytes]) => createIds(clockAt(ms), { bytes: () => bytes })('job'));
+    const character = fc.string({ unit: 'binary', minLength: 1, maxLength: 1 });
+    fc.assert(
+      fc.property(id, fc.nat({ max: 29 }), character, (text, at, other) => {
+        const body = /^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+        const changed = text.slice(0, at) + other + text.slice(at + 1);
+        expect(parseId('job', changed)).toBe(changed.length === 30 && body.test(changed) ? changed : null);
+        expect(parseId('job', text.slice(0, at) + other + text.slice(at))).toBeNull();
+        expect(parseId('job', text.slice(0, at) + text.slice(at + 1))).toBeNull();
+      }),
+      { numRuns: 1_000 },
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => void expect(parseId('job', text)).toBeNull()),
+    );
+    expect(parseId('job', `job_${'0'.repeat(26)}\n`)).toBeNull();
+  });
+
   it('refuses what is not an id', () => {
     for (const text of [
       '',

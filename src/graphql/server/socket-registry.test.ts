@@ -3,18 +3,25 @@ import type { WebSocket } from 'ws';
 import type { Actor } from '../../domains/tenancy/index.ts';
 import type { Id } from '../../kernel/ids.ts';
 import { createSocketRegistry } from './socket-registry.ts';
+import { createSocketMeter } from './socket-meter.ts';
+import { createOutbox } from './socket-outbox.ts';
 import type { SocketSession } from './socket-session.ts';
 import { createSession } from './socket-session.ts';
 
 function sessionOf(key: string, closed: number[]): SocketSession {
-  const socket = { close: (code: number) => closed.push(code) } as unknown as WebSocket;
+  const socket = {
+    close: (code: number) => closed.push(code),
+    once: () => undefined,
+  } as unknown as WebSocket;
   const actor: Actor = {
     tenantId: 'ten_a' as Id<'tenant'>,
     keyId: key as Id<'key'>,
     environment: 'LIVE',
     permissions: new Set(),
   };
-  return Object.assign(createSession(socket), { identity: { actor, authorization: key } });
+  return Object.assign(createSession(socket, createOutbox(socket, createSocketMeter(new Set()))), {
+    identity: { actor, authorization: key },
+  });
 }
 
 describe('sockets per key', () => {
