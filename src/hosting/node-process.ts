@@ -21,6 +21,14 @@ export interface NodeProcess extends AsyncDisposable {
   readonly exited: Child['exited'];
 }
 
+// Tensors lie outside the heap; calls from one dispatcher take a few megabytes of it.
+const HEAP = ['--max-old-space-size=256', '--max-semi-space-size=2'];
+
+// A run takes and frees tensors of many megabytes. glibc learns from the first of them to keep such
+// blocks in heaps that do not shrink; told a limit, it gives each back, and huge pages make that cheap.
+// Other C libraries ignore it. docs/adr/0010 has the figures.
+const ALLOCATOR = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1048576' };
+
 const readyLine = z.object({ node: z.string() });
 
 /** Starts `darkroom node` and waits for its ready line. Rejects with a `StartError` that says why it ended. */
@@ -32,8 +40,8 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   const child = await startChild({
     name: 'node',
     command: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', entry, ...args],
-    env: {},
+    args: ['--disable-warning=ExperimentalWarning', ...HEAP, entry, ...args],
+    env: ALLOCATOR,
     logger,
     guardian,
     onLine(line, stream) {

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { TensorSpec, TensorType } from '../kernel/manifest.ts';
 import type { Bundle } from '../platform/bundles/index.ts';
 import type {
@@ -21,8 +22,10 @@ export interface ServedTensor {
 export interface ServedModel {
   /** `<variant>.<part>`. */
   readonly name: string;
-  /** Absolute path of its graph. Models with the same path share a session. */
+  /** Absolute path of its graph. Models with the same path share a worker's session. */
   readonly file: string;
+  /** Whether the first picture after a start needs it. */
+  readonly isFirstNeeded: boolean;
   readonly maxBatch: number;
   readonly inputs: readonly ServedTensor[];
   readonly outputs: readonly ServedTensor[];
@@ -44,11 +47,21 @@ const DATATYPE_OF: Readonly<Record<TensorType, Datatype>> = {
   bool: 'BOOL',
 };
 
+// What draws a picture from a prompt. Other variants of a family wait until somebody asks for them.
+const FIRST_NEEDED: ReadonlySet<string> = new Set(['text_encoder', 'unet_cfg', 'vae_decoder']);
+
+/** Parts of which graph and weights are the same, byte for byte, get the file of the first of them. */
 export function modelsOf(bundles: readonly Bundle[]): ServedModels {
+  const fileOf = new Map<string, string>();
+  const shared = (content: string, file: string) => {
+    if (!fileOf.has(content)) fileOf.set(content, file);
+    return fileOf.get(content) ?? file;
+  };
   const models = bundles.flatMap((bundle) =>
     Object.entries(bundle.manifest.parts).map(([part, spec]) => ({
       name: `${bundle.manifest.name}.${part}`,
-      file: bundle.partPath(part),
+      file: shared(contentOf(bundle, part), bundle.partPath(part)),
+      isFirstNeeded: bundle.manifest.base === undefined && FIRST_NEEDED.has(part),
       maxBatch: spec.maxBatch,
       inputs: spec.inputs.map(toServed),
       outputs: spec.outputs.map(toServed),
@@ -57,14 +70,43 @@ export function modelsOf(bundles: readonly Bundle[]): ServedModels {
   return new Map(models.map((model) => [model.name, model]));
 }
 
-/** Each graph once, however many models are served from it. */
+/** The digests of all that a session of the part is made from, or the graph's path if none are known. */
+function contentOf({ manifest, partPath }: Bundle, part: string): string {
+  const { file = '' } = manifest.parts[part] ?? {};
+  const graph = manifest.digests[file];
+  if (graph === undefined) return partPath(part);
+  const weights = Object.entries(manifest.digests).filter(
+    ([name]) => posix.dirname(name) === posix.dirname(file) && name.endsWith('.safetensors'),
+  );
+  return [graph, ...weights.map(([, digest]) => digest).toSorted()].join(' ');
+}
+
+/** Each graph once, with all that the models served from it promise. */
 export function graphsOf(models: ServedModels): readonly Graph[] {
-  const graphs = [...models.values()].map(({ file, inputs, outputs }) => ({
+  const sharing = Map.groupBy(models.values(), ({ file }) => file);
+  return [...sharing].map(([file, served]) => ({
     file,
-    inputs: inputs.map(({ name }) => name),
-    outputs: outputs.map(({ name }) => name),
+    inputs: namesOf(served.flatMap(({ inputs }) => inputs)),
+    outputs: namesOf(served.flatMap(({ outputs }) => outputs)),
+    isFirstNeeded: served.some(({ isFirstNeeded }) => isFirstNeeded),
   }));
-  return [...new Map(graphs.map((graph) => [graph.file, graph])).values()];
+}
+
+function namesOf(tensors: readonly ServedTensor[]): readonly string[] {
+  return [...new Set(tensors.map(({ name }) => name))];
+}
+
+/**
+ * Divides what a start has to check among the workers. Those that the first picture needs come to the
+ * first worker: it keeps them, and so a picture that is drawn alone loads nothing.
+ */
+export function shareOut(graphs: readonly Graph[], workers: number): readonly (readonly Graph[])[] {
+  const others = graphs.filter(({ isFirstNeeded }) => !isFirstNeeded);
+  const checkers = Math.max(1, workers - 1);
+  return Array.from({ length: workers }, (_, place) => [
+    ...(place === 0 ? graphs.filter(({ isFirstNeeded }) => isFirstNeeded) : []),
+    ...others.filter((_graph, i) => workers - 1 - (i % checkers) === place),
+  ]);
 }
 
 /**

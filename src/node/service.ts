@@ -43,16 +43,18 @@ function createHandlers(deps: ServiceDeps): Handlers {
     ServerLive: () => ({ live: true }),
     ServerReady: () => ({ ready: gate.isOpen && pool.alive > 0 }),
     ServerMetadata: () => ({ name: 'darkroom', version, extensions: ['model_configuration'] }),
-    ModelReady: (model) => ({ ready: isServed(models, model) && gate.isOpen }),
+    ModelReady: (ref) => {
+      const isReady = isServed(models, ref) && pool.isLoadable(findModel(models, ref).file);
+      return { ready: isReady && gate.isOpen };
+    },
     ModelMetadata: (model) => metadataOf(findModel(models, model)),
     ModelConfig: (model) => ({ config: configOf(findModel(models, model), instances) }),
     RepositoryIndex: () => ({
-      models: [...models.keys()].map((name) => ({
-        name,
-        version: MODEL_VERSION,
-        state: 'READY',
-        reason: '',
-      })),
+      models: [...models.values()].map(({ name, file }) =>
+        pool.isLoadable(file)
+          ? { name, version: MODEL_VERSION, state: 'READY', reason: '' }
+          : { name, version: MODEL_VERSION, state: 'UNAVAILABLE', reason: 'its files are damaged' },
+      ),
     }),
     ModelInfer: (request, signal) => gate.pass(() => infer(deps, request, signal)),
   };

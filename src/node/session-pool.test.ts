@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { status } from '../platform/kserve/index.ts';
+import { KserveError, status } from '../platform/kserve/index.ts';
 import { openSessionPool } from './session-pool.ts';
 import type { SessionThread } from './session-thread.ts';
 import type { InferJob, RawTensor } from './worker-messages.ts';
@@ -9,15 +9,16 @@ import type { InferJob, RawTensor } from './worker-messages.ts';
 const never = new AbortController().signal;
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 const random = { bytes: (count: number) => new Uint8Array(count) };
-const job = (model: string): InferJob => ({ model, file: '/x.onnx', inputs: [], outputs: [] });
+const job = (model: string, file = '/x.onnx'): InferJob => ({ model, file, inputs: [], outputs: [] });
 
 /** A thread whose jobs end when the test says so. */
-function scriptedThread() {
+function scriptedThread(held: readonly string[] = []) {
   const end = Promise.withResolvers<string>();
   const started: string[] = [];
   let current = Promise.withResolvers<readonly RawTensor[]>();
   const thread: SessionThread = {
     ended: end.promise,
+    holds: (file) => held.includes(file),
     run({ model }) {
       started.push(model);
       current = Promise.withResolvers();
@@ -31,6 +32,7 @@ function scriptedThread() {
     thread,
     started,
     finish: () => current.resolve([]),
+    fail: (error: Error) => current.reject(error),
     die() {
       current.reject(new Error('died'));
       end.resolve('died');
@@ -47,7 +49,7 @@ async function openScripted(threads: readonly Scripted[], clock: Clock = systemC
     if (!next) throw new Error('no more threads');
     return next.thread;
   };
-  return openSessionPool({ size: 1, start, clock, random, logger: silent });
+  return openSessionPool({ size: threads.length, start, clock, random, logger: silent });
 }
 
 describe('session pool', () => {
@@ -60,6 +62,38 @@ describe('session pool', () => {
       one.finish();
       await each;
     }
+  });
+
+  it('gives a job to a free thread that holds its graph, and to another rather than let it wait', async () => {
+    const [one, two] = [scriptedThread(['/a.onnx']), scriptedThread(['/b.onnx'])];
+    await using pool = await openScripted([one, two]);
+    const first = pool.run(job('first', '/b.onnx'), never);
+    expect(two.started).toEqual(['first']);
+    const second = pool.run(job('second', '/b.onnx'), never);
+    expect(one.started).toEqual(['second']);
+    for (const { finish } of [one, two]) finish();
+    await Promise.all([first, second]);
+  });
+
+  it('says of a graph that it cannot be loaded until a job for it has run', async () => {
+    const one = scriptedThread();
+    await using pool = await openScripted([one]);
+    const failed = expect(pool.run(job('a'), never)).rejects.toMatchObject({ reason: 'NOT_LOADED' });
+    one.fail(new KserveError(status.UNAVAILABLE, "'a' version 1 is not at ready state"));
+    await failed;
+    expect(['/x.onnx', '/y.onnx'].map(pool.isLoadable)).toEqual([false, true]);
+
+    const raised = expect(pool.run(job('a'), never)).rejects.toThrow('raised');
+    await expect.poll(() => one.started).toHaveLength(2);
+    one.fail(new KserveError(status.INTERNAL, 'raised'));
+    await raised;
+    expect(pool.isLoadable('/x.onnx')).toBe(false);
+
+    const ran = pool.run(job('a'), never);
+    await expect.poll(() => one.started).toHaveLength(3);
+    one.finish();
+    await ran;
+    expect(pool.isLoadable('/x.onnx')).toBe(true);
   });
 
   it('never starts a job that was withdrawn while it waited', async () => {

@@ -3,6 +3,7 @@ import { backoffMs } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
+import { KserveError } from '../platform/kserve/index.ts';
 import type { TakenJob } from './job-queue.ts';
 import { createJobQueue } from './job-queue.ts';
 import type { NodeLogger } from './log.ts';
@@ -11,8 +12,8 @@ import type { InferJob, RawTensor } from './worker-messages.ts';
 
 export interface SessionPoolOptions {
   readonly size: number;
-  /** Starts one thread; called again for each that dies. */
-  readonly start: () => Promise<SessionThread>;
+  /** Starts the thread for a place from 0, or one, told null, in the place of one that died. */
+  readonly start: (place: number | null) => Promise<SessionThread>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: NodeLogger;
@@ -21,14 +22,16 @@ export interface SessionPoolOptions {
 /** Threads that take jobs in the order in which they came. Disposing waits for those that run. */
 export interface SessionPool extends AsyncDisposable {
   /**
-   * Runs a job on the next free thread and takes over the buffers of its inputs. Rejects with a
-   * `KserveError`: INTERNAL when the model or its thread fails, CANCELLED when `signal` fires
-   * while the job waits (one that has begun is not interrupted), UNAVAILABLE when the pool is
-   * closed while it waits.
+   * Runs a job on the next free thread, one that holds its graph if there is a choice, and takes over
+   * the buffers of its inputs. Rejects with a `KserveError`: INTERNAL when the model or its thread
+   * fails, CANCELLED when `signal` fires while the job waits (one that has begun is not interrupted),
+   * UNAVAILABLE when the pool is closed while it waits or the graph can no longer be loaded.
    */
   run(job: InferJob, signal: AbortSignal): Promise<readonly RawTensor[]>;
   /** Threads that are loaded and alive. */
   readonly alive: number;
+  /** Whether the last attempt to load this graph has not failed. */
+  isLoadable(file: string): boolean;
 }
 
 // Quick enough that a single crash goes unnoticed, slow enough that a file that was damaged after
@@ -40,19 +43,23 @@ export async function openSessionPool(options: SessionPoolOptions): Promise<Sess
   const queue = createJobQueue();
   const idle = new Set<SessionThread>();
   const alive = new Set<SessionThread>();
+  const loads = createLoadRecord(options.logger);
   const closing = new AbortController();
 
   function handOut(): void {
-    for (const thread of idle) {
+    for (let [first] = idle; first; [first] = idle) {
       const taken = queue.take();
       if (!taken) return;
+      const thread = [...idle].find((each) => each.holds(taken.job.file)) ?? first;
       idle.delete(thread);
       void work(thread, taken);
     }
   }
 
   async function work(thread: SessionThread, { job, resolve, reject }: TakenJob): Promise<void> {
-    await thread.run(job).then(resolve, reject);
+    const outcome = thread.run(job);
+    loads.note(job.file, outcome);
+    await outcome.then(resolve, reject);
     if (alive.has(thread)) idle.add(thread);
     handOut();
   }
@@ -78,6 +85,7 @@ export async function openSessionPool(options: SessionPoolOptions): Promise<Sess
     get alive() {
       return alive.size;
     },
+    isLoadable: loads.isLoadable,
     run(job, signal) {
       const outcome = queue.add(job, signal);
       handOut();
@@ -92,8 +100,26 @@ export async function openSessionPool(options: SessionPoolOptions): Promise<Sess
   };
 }
 
+/** Remembers which graphs could not be loaded when they were last run. */
+function createLoadRecord(logger: NodeLogger) {
+  const failed = new Set<string>();
+  return {
+    isLoadable: (file: string) => !failed.has(file),
+    note(file: string, outcome: Promise<unknown>): void {
+      outcome.then(
+        () => failed.delete(file),
+        (error: unknown) => {
+          if (!(error instanceof KserveError) || error.reason !== 'NOT_LOADED') return;
+          failed.add(file);
+          logger.error({ reason: error.message }, 'a model can no longer be loaded');
+        },
+      );
+    },
+  };
+}
+
 async function startAll({ size, start }: SessionPoolOptions): Promise<readonly SessionThread[]> {
-  const starts = await Promise.allSettled(Array.from({ length: size }, start));
+  const starts = await Promise.allSettled(Array.from({ length: size }, (_, place) => start(place)));
   const threads = starts.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   const failure = starts.find((each) => each.status === 'rejected');
   if (!failure) return threads;
@@ -110,7 +136,7 @@ async function replace(
   if (!closing.aborted) logger.error({ reason }, 'an inference worker died and is being replaced');
   for (let attempt = 0; !closing.aborted; attempt += 1) {
     try {
-      return await start();
+      return await start(null);
     } catch (error) {
       const delayMs = backoffMs(RESTART, attempt, random);
       logger.error({ reason: messageOf(error), delayMs }, 'an inference worker could not be replaced');

@@ -4,13 +4,18 @@ import { KserveError, status } from '../platform/kserve/index.ts';
 import type { InferJob, RawTensor, WorkerMessage, WorkerOrder, WorkerSettings } from './worker-messages.ts';
 
 /**
- * A thread with a session for every graph. Runs one job at a time; the pool sees to that. Disposing
+ * A thread with a session for every graph that it has run. Runs one job at a time; the pool sees to that. Disposing
  * lets the job in progress end: ONNX Runtime cannot be interrupted, and terminating its thread in the
  * middle of a run aborts the whole process.
  */
 export interface SessionThread extends AsyncDisposable {
-  /** Takes over the buffers of the job's inputs. Rejects with a `KserveError` INTERNAL. */
+  /**
+   * Takes over the buffers of the job's inputs. Rejects with a `KserveError`: INTERNAL, or UNAVAILABLE
+   * with reason NOT_LOADED when the graph can no longer be loaded.
+   */
   run(job: InferJob): Promise<readonly RawTensor[]>;
+  /** Whether a job for this graph runs without loading it first. */
+  holds(file: string): boolean;
   /** Resolves, saying why, when the thread has ended, whether or not it was asked to. */
   readonly ended: Promise<string>;
 }
@@ -21,25 +26,28 @@ export interface SessionThreadOptions extends WorkerSettings {
 }
 
 interface Pending {
-  readonly model: string;
+  readonly job: InferJob;
   readonly resolve: (outputs: readonly RawTensor[]) => void;
   readonly reject: (error: KserveError) => void;
 }
 
 const SESSION_WORKER = new URL('./session-worker.ts', import.meta.url);
 
+// Tensors lie outside the heap, which holds little but the code: 9 MB.
+const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
+
 /**
- * Starts a thread and loads the graphs. Rejects with a `StartError` that names the file when one
- * cannot be loaded; the thread has ended then.
+ * Starts a thread and lets it check its graphs. Rejects with a `StartError` that names the file when
+ * one cannot be loaded; the thread has ended then.
  */
 export async function startSessionThread(options: SessionThreadOptions): Promise<SessionThread> {
-  const { entry = SESSION_WORKER, graphs, intraOpThreads } = options;
-  const settings: WorkerSettings = { graphs, intraOpThreads };
+  const { entry = SESSION_WORKER, ...settings } = options;
   // Flags of the parent (a debugger's port, a test runner's hooks) are not meant for its threads.
-  const worker = new Worker(entry, { workerData: settings, execArgv: [] });
+  const worker = new Worker(entry, { workerData: settings, execArgv: [], resourceLimits: HEAP });
   const ended = endOf(worker);
   await loaded(worker, ended);
-  return threadOn(worker, ended);
+  const held = settings.checks.filter(({ isFirstNeeded }) => isFirstNeeded);
+  return threadOn(worker, ended, new Set(held.map(({ file }) => file)));
 }
 
 function endOf(worker: Worker): Promise<string> {
@@ -74,7 +82,7 @@ function describeFailure(message: WorkerMessage): string {
   );
 }
 
-function threadOn(worker: Worker, ended: Promise<string>): SessionThread {
+function threadOn(worker: Worker, ended: Promise<string>, held: Set<string>): SessionThread {
   let pending: Pending | null = null;
   const order = (message: WorkerOrder, transfer: ArrayBuffer[] = []) => worker.postMessage(message, transfer);
   const settle = (how: (job: Pending) => void) => {
@@ -83,22 +91,26 @@ function threadOn(worker: Worker, ended: Promise<string>): SessionThread {
     if (job) how(job);
   };
   worker.on('message', (message: WorkerMessage) => {
-    settle(({ resolve, reject }) => {
-      if (message.kind === 'DONE') resolve(message.outputs);
-      else if (message.kind === 'FAILED') reject(modelRaised(message.reason));
+    settle(({ job, resolve, reject }) => {
+      if (message.kind === 'DONE') {
+        held.add(job.file);
+        resolve(message.outputs);
+      } else if (message.kind === 'FAILED') reject(modelRaised(message.reason));
+      else reject(notLoaded(job, describeFailure(message)));
     });
   });
   // Triton's words for a model whose process died.
   void ended.then(() =>
-    settle(({ model, reject }) =>
-      reject(new KserveError(status.INTERNAL, `Stub process '${model}_0_0' is not healthy.`)),
+    settle(({ job, reject }) =>
+      reject(new KserveError(status.INTERNAL, `Stub process '${job.model}_0_0' is not healthy.`)),
     ),
   );
   return {
     ended,
+    holds: (file) => held.has(file),
     run(job) {
       return new Promise((resolve, reject) => {
-        pending = { model: job.model, resolve, reject };
+        pending = { job, resolve, reject };
         order(
           { kind: 'RUN', job },
           job.inputs.map(({ bytes }) => bytes.buffer),
@@ -114,4 +126,9 @@ function threadOn(worker: Worker, ended: Promise<string>): SessionThread {
 
 function modelRaised(reason: string): KserveError {
   return new KserveError(status.INTERNAL, `onnx runtime error: ${reason}`);
+}
+
+// Triton's words for a model between load and unload: another node may have it.
+function notLoaded({ model }: InferJob, why: string): KserveError {
+  return new KserveError(status.UNAVAILABLE, `'${model}' version 1 is not at ready state: ${why}`);
 }

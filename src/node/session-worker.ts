@@ -27,36 +27,52 @@ const ONNX_TYPE = {
 // Fatal only: a failed run is reported to its caller, and need not be on stderr as well.
 const LOG_SEVERITY = 4;
 
-async function loadGraph(graph: Graph, intraOpThreads: number): Promise<InferenceSession> {
-  const session = await InferenceSession.create(graph.file, {
-    intraOpNumThreads: intraOpThreads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    logSeverityLevel: LOG_SEVERITY,
-    // Spinning threads of one session would take the cores of the others.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
-  });
-  const missing = [
-    ...graph.inputs.filter((name) => !session.inputNames.includes(name)),
-    ...graph.outputs.filter((name) => !session.outputNames.includes(name)),
-  ];
-  if (missing.length > 0) throw new Error(`it lacks ${missing.join(', ')}, which the manifest lists`);
-  return session;
+// The options that decide what a node weighs; docs/adr/0010 has the figures.
+const OPTIONS: InferenceSession.SessionOptions = {
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  // An arena belongs to one session and never shrinks: each would keep what its largest batch took.
+  enableCpuMemArena: false,
+  logSeverityLevel: LOG_SEVERITY,
+  // Spinning threads of one session would take the cores of the others.
+  extra: { session: { intra_op: { allow_spinning: '0' } } },
+};
+
+const settings = workerData as WorkerSettings;
+const sessions = new Map<string, InferenceSession>();
+
+async function load(graph: Graph, options: InferenceSession.SessionOptions = {}): Promise<InferenceSession> {
+  try {
+    const session = await InferenceSession.create(graph.file, {
+      ...OPTIONS,
+      intraOpNumThreads: settings.intraOpThreads,
+      ...options,
+    });
+    const missing = [
+      ...graph.inputs.filter((name) => !session.inputNames.includes(name)),
+      ...graph.outputs.filter((name) => !session.outputNames.includes(name)),
+    ];
+    if (missing.length > 0) throw new Error(`it lacks ${missing.join(', ')}, which the manifest lists`);
+    return session;
+  } catch (error) {
+    throw new UnloadableError(graph.file, messageOf(error));
+  }
 }
 
-async function loadGraphs({
-  graphs,
-  intraOpThreads,
-}: WorkerSettings): Promise<Map<string, InferenceSession>> {
-  const sessions = new Map<string, InferenceSession>();
-  for (const graph of graphs) {
-    try {
-      sessions.set(graph.file, await loadGraph(graph, intraOpThreads));
-    } catch (error) {
-      throw new UnloadableError(graph.file, messageOf(error));
-    }
-  }
-  return sessions;
+/** Without optimising it, a graph is read and bound to its weights, but no weight is copied. */
+async function check(graph: Graph): Promise<void> {
+  const session = await load(graph, { graphOptimizationLevel: 'disabled' });
+  await session.release();
+}
+
+async function sessionOf(file: string): Promise<InferenceSession> {
+  const loaded = sessions.get(file);
+  if (loaded) return loaded;
+  const graph = settings.graphs.find((each) => each.file === file);
+  if (!graph) throw new Error(`${file} is not served`);
+  const session = await load(graph);
+  sessions.set(file, session);
+  return session;
 }
 
 class UnloadableError extends Error {
@@ -68,8 +84,8 @@ class UnloadableError extends Error {
   }
 }
 
-async function run(session: InferenceSession | undefined, job: InferJob): Promise<readonly RawTensor[]> {
-  if (!session) throw new Error(`${job.file} is not loaded`);
+async function run(job: InferJob): Promise<readonly RawTensor[]> {
+  const session = await sessionOf(job.file);
   const feeds = Object.fromEntries(job.inputs.map((input) => [input.name, toOnnx(input)]));
   const results = await session.run(feeds, job.outputs, { logSeverityLevel: LOG_SEVERITY });
   return job.outputs.map((name) => fromOnnx(name, results[name]));
@@ -92,26 +108,28 @@ function post(message: WorkerMessage, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
 }
 
-async function answer(session: InferenceSession | undefined, job: InferJob): Promise<void> {
+async function answer(job: InferJob): Promise<void> {
   try {
-    const outputs = await run(session, job);
+    const outputs = await run(job);
     post(
       { kind: 'DONE', outputs },
       outputs.map(({ bytes }) => bytes.buffer),
     );
   } catch (error) {
-    post({ kind: 'FAILED', reason: messageOf(error) });
+    const reason = messageOf(error);
+    if (error instanceof UnloadableError) post({ kind: 'UNLOADABLE', file: error.file, reason });
+    else post({ kind: 'FAILED', reason });
   }
 }
 
 try {
-  const sessions = await loadGraphs(workerData as WorkerSettings);
+  for (const graph of settings.checks) await (graph.isFirstNeeded ? sessionOf(graph.file) : check(graph));
   // A run begins in a later turn than its order came in, and an order to close may overtake it.
   let inProgress: Promise<void> = Promise.resolve();
   parentPort?.on('message', (order: WorkerOrder) => {
     // With its port closed the thread has nothing to wait for, and ends.
     if (order.kind === 'CLOSE') void inProgress.then(() => parentPort?.close());
-    else inProgress = answer(sessions.get(order.job.file), order.job);
+    else inProgress = answer(order.job);
   });
   post({ kind: 'READY' });
 } catch (error) {

@@ -9,7 +9,7 @@ import type { Bundle } from '../platform/bundles/index.ts';
 import { FLOW_CONTROL_BYTES, loadKserveService, MESSAGE_BYTES_MAX } from '../platform/kserve/index.ts';
 import { createGate } from './gate.ts';
 import type { NodeLogger } from './log.ts';
-import { graphsOf, modelsOf } from './served-models.ts';
+import { graphsOf, modelsOf, shareOut } from './served-models.ts';
 import { createService } from './service.ts';
 import { openSessionPool } from './session-pool.ts';
 import { startSessionThread } from './session-thread.ts';
@@ -20,7 +20,7 @@ export interface NodeOptions {
   readonly host?: string;
   /** Default: 0, any free port. */
   readonly port?: number;
-  /** Calls that run at the same time, each with its own copy of the sessions. Default: 2. */
+  /** Calls that run at the same time, each with its own copy of the sessions it has run. Default: 2. */
   readonly workers?: number;
   /**
    * Threads within one call. Default: 1: on two cores, two workers of one thread make 166
@@ -53,7 +53,7 @@ export interface RunningNode extends AsyncDisposable {
 const CLOSE_MS = 1_000;
 
 /**
- * Loads the bundles' graphs and serves them over the KServe v2 protocol. Rejects with a
+ * Checks the bundles' graphs and serves them over the KServe v2 protocol. Rejects with a
  * `StartError` when a graph is damaged or the port is taken, and leaves nothing running then.
  * The caller owns the node.
  */
@@ -62,6 +62,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { clock = systemClock, random = systemRandom, logger } = options;
   const models = modelsOf(options.bundles);
   const graphs = graphsOf(models);
+  const shares = shareOut(graphs, workers);
   const gate = createGate();
 
   await using stack = new AsyncDisposableStack();
@@ -72,7 +73,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   // Disposal runs backwards: requests end, then the workers, and the port is closed last, so that
   // health calls are answered and late requests refused in words until then.
   stack.defer(() => closeServer(server, clock));
-  const start = () => startSessionThread({ graphs, intraOpThreads: threads });
+  const start = (place: number | null) => {
+    const checks = place === null ? [] : (shares[place] ?? []);
+    return startSessionThread({ graphs, checks, intraOpThreads: threads });
+  };
   const pool = stack.use(await openSessionPool({ size: workers, start, clock, random, logger }));
   const version = await packageVersion();
   const service = createService({ models, pool, gate, instances: workers, version, logger });

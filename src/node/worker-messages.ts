@@ -8,16 +8,21 @@ export interface RawTensor {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** One graph that a worker loads. */
+/** One graph that a worker may be asked to run. */
 export interface Graph {
   /** Absolute path of the graph; its weights lie beside it. */
   readonly file: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Whether a node that has just started keeps it loaded in one of its workers. */
+  readonly isFirstNeeded: boolean;
 }
 
 export interface WorkerSettings {
+  /** Loaded when they are first run, and kept. */
   readonly graphs: readonly Graph[];
+  /** Those of them that this worker proves to be loadable before it says READY. */
+  readonly checks: readonly Graph[];
   /** Threads that one inference may use. */
   readonly intraOpThreads: number;
 }
@@ -33,7 +38,10 @@ export interface InferJob {
 /** What a worker is told: jobs, one at a time, and in the end to go. */
 export type WorkerOrder = { readonly kind: 'RUN'; readonly job: InferJob } | { readonly kind: 'CLOSE' };
 
-/** What a worker says: once READY or UNLOADABLE, then DONE or FAILED for each job, in turn. */
+/**
+ * What a worker says: once READY or UNLOADABLE, then for each job in turn DONE, FAILED, or UNLOADABLE
+ * when the job is the first for its graph and that has been damaged since the node started.
+ */
 export type WorkerMessage =
   | { readonly kind: 'READY' }
   | { readonly kind: 'UNLOADABLE'; readonly file: string; readonly reason: string }

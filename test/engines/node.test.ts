@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { copyFile, mkdtemp, rm, truncate } from 'node:fs/promises';
+import { copyFile, mkdtemp, rename, rm, truncate } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -137,9 +137,9 @@ describe('the workers', () => {
 
   it('are replaced when they die: the request in progress fails, the waiting one runs', async () => {
     const file = (await openPico()).partPath('text_encoder');
-    const graphs = [{ file, inputs: ['input_ids'], outputs: ['hidden_states'] }];
+    const graphs = [{ file, inputs: ['input_ids'], outputs: ['hidden_states'], isFirstNeeded: false }];
     const entry = new URL('../support/mortal-session-worker.ts', import.meta.url);
-    const start = () => startSessionThread({ graphs, intraOpThreads: 1, entry });
+    const start = () => startSessionThread({ graphs, checks: graphs, intraOpThreads: 1, entry });
     const deps = { clock: systemClock, random: systemRandom, logger: silent };
     await using pool = await openSessionPool({ size: 1, start, ...deps });
     const job = (model: string): InferJob => {
@@ -156,6 +156,50 @@ describe('the workers', () => {
     await killed;
     expect((await waiting)[0]).toMatchObject({ name: 'hidden_states', shape: [1, 77, 128] });
     expect(pool.alive).toBe(1);
+  });
+});
+
+describe('a graph', () => {
+  it('is loaded when it is first called, not when it is checked', async () => {
+    const pico = await openPico();
+    const file = pico.partPath('vae_decoder');
+    const graphs = [{ file, inputs: ['latents'], outputs: ['images'], isFirstNeeded: false }];
+    await using thread = await startSessionThread({ graphs, checks: graphs, intraOpThreads: 1 });
+    expect(thread.holds(file)).toBe(false);
+    const bytes = new Uint8Array(4 * 8 * 8 * 4);
+    const input = { name: 'latents', datatype: 'FP32' as const, shape: [1, 4, 8, 8], bytes };
+    const [picture] = await thread.run({ model: MODEL, file, inputs: [input], outputs: ['images'] });
+    expect(picture).toMatchObject({ shape: [1, 64, 64, 3] });
+    expect(thread.holds(file)).toBe(true);
+  });
+
+  it('that is damaged before its first call is UNAVAILABLE and not ready until it has run, and then kept', async () => {
+    await using copied = await copyTextEncoder();
+    const { bundle, weights } = copied;
+    // As a variant of another family's base, it is not among those that a start keeps loaded.
+    const variant = { ...bundle, manifest: { ...bundle.manifest, base: 'other' } };
+    await using node = await startPicoNode({ bundles: [variant], workers: 1 });
+    await using client = connectKserve({ address: node.address, callTimeoutMs: 60_000 });
+    const name = 'pico.text_encoder';
+    const ids = { shape: [1, 77], data: new Int32Array(77) };
+    const request = inferRequest(name, { input_ids: ids });
+    expect(await client.modelReady({ name })).toBe(true);
+
+    await rename(weights, `${weights}.away`);
+    await expect(client.modelInfer(request)).rejects.toMatchObject({
+      status: status.UNAVAILABLE,
+      reason: 'NOT_LOADED',
+      message: expect.stringContaining('text_encoder.onnx cannot be loaded') as string,
+    });
+    expect(await client.modelReady({ name })).toBe(false);
+    expect(await client.repositoryIndex()).toMatchObject([{ name, state: 'UNAVAILABLE' }]);
+
+    await rename(`${weights}.away`, weights);
+    await client.modelInfer(request);
+    expect(await client.modelReady({ name })).toBe(true);
+    // Loaded by now, it needs its files no more.
+    await rename(weights, `${weights}.away`);
+    await client.modelInfer(request);
   });
 });
 
@@ -198,16 +242,10 @@ describe('a start', () => {
   it.each(['graph', 'weights'])(
     'with a damaged %s file is refused in one line that names it',
     async (what) => {
-      const folder = await mkdtemp(join(tmpdir(), 'darkroom-damaged-'));
-      const bundle = await openPicoParts('text_encoder');
-      const graph = bundle.partPath('text_encoder');
-      const damaged = join(folder, 'text_encoder.onnx');
-      const weights = join(folder, 'model.safetensors');
-      await copyFile(graph, damaged);
-      await copyFile(join(dirname(graph), 'model.safetensors'), weights);
-      await truncate(what === 'graph' ? damaged : weights, 5_000);
+      await using copied = await copyTextEncoder();
+      await truncate(what === 'graph' ? copied.graph : copied.weights, 5_000);
 
-      const start = startPicoNode({ bundles: [{ ...bundle, partPath: () => damaged }] });
+      const start = startPicoNode({ bundles: [copied.bundle] });
       await expect(start).rejects.toThrow(StartError);
       await expect(start).rejects.toThrow(
         expect.objectContaining({
@@ -216,7 +254,6 @@ describe('a start', () => {
           ) as string,
         }) as Error,
       );
-      await rm(folder, { recursive: true });
     },
   );
 
@@ -240,6 +277,23 @@ describe('a start', () => {
     taken.close();
   });
 });
+
+/** A bundle of one part, whose files a test may damage. */
+async function copyTextEncoder() {
+  const folder = await mkdtemp(join(tmpdir(), 'darkroom-damaged-'));
+  const pico = await openPicoParts('text_encoder');
+  const original = pico.partPath('text_encoder');
+  const graph = join(folder, 'text_encoder.onnx');
+  const weights = join(folder, 'model.safetensors');
+  await copyFile(original, graph);
+  await copyFile(join(dirname(original), 'model.safetensors'), weights);
+  return {
+    bundle: { ...pico, partPath: () => graph },
+    graph,
+    weights,
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
 
 function withParts(
   bundle: Bundle,
