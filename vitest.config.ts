@@ -14,7 +14,9 @@ export default defineConfig({
   test: {
     reporters: ['default'],
     projects: [
-      project('unit', ['src/**/*.test.ts', 'infra/**/*.test.ts'], { testTimeout: 30_000 }),
+      project('unit', ['src/**/*.test.ts', 'infra/**/*.test.ts', 'test/bench/**/*.test.ts'], {
+        testTimeout: 30_000,
+      }),
       project('parity', ['test/parity/**/*.test.ts'], { testTimeout: 60_000 }),
       project('engines', ['test/engines/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
       project('db', ['test/db/**/*.test.ts'], {

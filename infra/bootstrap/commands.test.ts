@@ -11,6 +11,7 @@ describe('a command line of the bootstrap', () => {
   it('runs the checks and suites of the repository, and nothing after setup', () => {
     expect(commandOf(['check'])).toEqual({ entry: 'infra/checks/check.ts', args: [] });
     expect(commandOf(['test'])).toEqual({ entry: 'infra/checks/test.ts', args: [] });
+    expect(commandOf(['bench', 'serve'])).toEqual({ entry: 'test/bench/main.ts', args: ['serve'] });
     expect(commandOf(['setup'])).toBeNull();
   });
 });

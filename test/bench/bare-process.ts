@@ -1,0 +1,29 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+
+/** A reference that runs in a process of its own. Disposing ends it. */
+export interface BareProcess extends AsyncDisposable {
+  /** Sends it a number and resolves when it answers; rejects when it ends instead. */
+  ask(count: number): Promise<void>;
+}
+
+/** Starts a script of this folder and resolves when it says that it is ready. */
+export async function startBareProcess(script: string, args: readonly string[]): Promise<BareProcess> {
+  const child = fork(new URL(script, import.meta.url), args, { execArgv: [] });
+  const exited = once(child, 'exit');
+  const answer = async () => {
+    const ended = exited.then(() => Promise.reject(new Error(`${script} has ended.`)));
+    await Promise.race([once(child, 'message'), ended]);
+  };
+  await answer();
+  return {
+    ask(count) {
+      child.send(count);
+      return answer();
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
