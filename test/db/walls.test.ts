@@ -76,7 +76,7 @@ const PLANTED: readonly (readonly [fault: string, sql: string, said: readonly Re
   ],
   [
     'a migration that is missing',
-    `delete from _prisma_migrations where migration_name like '%\\_init'`,
+    `delete from _prisma_migrations where migration_name like '%_init'`,
     [/^migration \w+ is missing: run darkroom migrate/],
   ],
   [
@@ -86,7 +86,7 @@ const PLANTED: readonly (readonly [fault: string, sql: string, said: readonly Re
   ],
   [
     'a migration that failed',
-    `update _prisma_migrations set finished_at = null where migration_name like '%\\_init'`,
+    `update _prisma_migrations set finished_at = null where migration_name like '%_init'`,
     [/^migration \w+ failed half-way/],
   ],
   ['a database that was never migrated', 'drop table _prisma_migrations', [/^it was never migrated/]],
