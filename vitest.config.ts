@@ -34,6 +34,12 @@ export default defineConfig({
         hookTimeout: 180_000,
         fileParallelism: false,
       }),
+      project('chaos', ['test/chaos/**/*.test.ts'], {
+        testTimeout: 600_000,
+        hookTimeout: 60_000,
+        fileParallelism: false,
+        globalSetup: ['test/support/postgres-server.ts'],
+      }),
     ],
   },
 });

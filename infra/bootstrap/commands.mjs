@@ -3,6 +3,7 @@ const SCRIPTS = /** @type {Readonly<Record<string, string>>} */ ({
   check: 'infra/checks/check.ts',
   test: 'infra/checks/test.ts',
   bench: 'test/bench/main.ts',
+  chaos: 'test/chaos/main.ts',
 });
 
 /**

@@ -12,6 +12,10 @@ describe('a command line of the bootstrap', () => {
     expect(commandOf(['check'])).toEqual({ entry: 'infra/checks/check.ts', args: [] });
     expect(commandOf(['test'])).toEqual({ entry: 'infra/checks/test.ts', args: [] });
     expect(commandOf(['bench', 'serve'])).toEqual({ entry: 'test/bench/main.ts', args: ['serve'] });
+    expect(commandOf(['chaos', '--seed', '7'])).toEqual({
+      entry: 'test/chaos/main.ts',
+      args: ['--seed', '7'],
+    });
     expect(commandOf(['setup'])).toBeNull();
   });
 });

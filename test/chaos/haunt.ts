@@ -1,0 +1,67 @@
+import type { Part } from '../support/split.ts';
+import type { AdversaryDeps } from './adversary.ts';
+import { killServer, live } from './adversary.ts';
+import type { Slot } from './fleet.ts';
+import { openSlot } from './fleet.ts';
+import type { Life } from './lives.ts';
+import { anotherLife, anotherServerKill, planServerKills, planSlots } from './lives.ts';
+import type { Seeded } from './seeded.ts';
+
+export interface HauntDeps extends AdversaryDeps {
+  readonly seeded: Seeded;
+  /** When it may end, on the clock's monotonic scale. */
+  readonly untilMs: number;
+  readonly hostKills: number;
+}
+
+/** The process that lives on in a slot when everything has been done to those before. */
+export interface Resident {
+  readonly name: string;
+  readonly part: Part;
+}
+
+export interface Haunting {
+  /** Where the APIs are reached, whichever process is behind it. */
+  readonly origins: readonly string[];
+  /** Resolves when all faults have happened and every slot is inhabited again. */
+  readonly over: Promise<readonly Resident[]>;
+}
+
+const APIS = 2;
+// More than there are nodes: those that wait for one are up when another dies.
+const DISPATCHERS = 4;
+
+/** Fills the slots with processes and does to them what the seed says, all slots at the same time. */
+export async function haunt(deps: HauntDeps): Promise<Haunting> {
+  const plans = planSlots(deps.seeded.fork('slots'), { apis: APIS, dispatchers: DISPATCHERS });
+  const slots: readonly Planned[] = await Promise.all(
+    plans.map(async ({ name, role, lives }) => ({ slot: await openSlot(name, role), lives })),
+  );
+  const over = Promise.all([...slots.map((each) => carryOut(deps, each)), killServers(deps)]).then(() =>
+    // Not before: one that lives on would keep the nodes, and those that wait for one would never be struck.
+    Promise.all(slots.map(({ slot }) => settle(deps, slot))),
+  );
+  const apis = slots.filter(({ slot }) => slot.role === 'api');
+  return { origins: apis.map(({ slot }) => `http://127.0.0.1:${slot.port}`), over };
+}
+
+interface Planned {
+  readonly slot: Slot;
+  readonly lives: readonly Life[];
+}
+
+async function carryOut(deps: HauntDeps, { slot, lives }: Planned): Promise<void> {
+  for (const life of lives) await live(deps, slot, life);
+  const seeded = deps.seeded.fork(`more of ${slot.name}`);
+  while (deps.clock.monotonicMs() < deps.untilMs) await live(deps, slot, anotherLife(seeded, slot.role));
+}
+
+async function settle({ fleet }: HauntDeps, slot: Slot): Promise<Resident> {
+  return { name: slot.name, part: await fleet.start(slot, null) };
+}
+
+async function killServers(deps: HauntDeps): Promise<void> {
+  const seeded = deps.seeded.fork('servers');
+  for (const kill of planServerKills(seeded, deps.hostKills)) await killServer(deps, kill);
+  while (deps.clock.monotonicMs() < deps.untilMs) await killServer(deps, anotherServerKill(seeded));
+}
