@@ -61,6 +61,7 @@ export async function openFleet({ sandbox, onCrash }: FleetDeps): Promise<Fleet>
   await mkdir(sandbox.at('logs'));
   const crew = createCrew(sandbox, onCrash);
   let failedStarts = 0;
+  let isClosed = false;
 
   const startRole = async (name: string, args: readonly string[], env: Record<string, string> = {}) => {
     for (let attempt = 1; ; attempt += 1) {
@@ -68,7 +69,7 @@ export async function openFleet({ sandbox, onCrash }: FleetDeps): Promise<Fleet>
         return crew.watch(await startPart(sandbox, [...args, ...data], env), name);
       } catch (error) {
         failedStarts += 1;
-        if (attempt >= START_ATTEMPTS_MAX) throw error;
+        if (isClosed || attempt >= START_ATTEMPTS_MAX) throw error;
         await systemClock.sleep(START_PAUSE_MS);
       }
     }
@@ -83,7 +84,10 @@ export async function openFleet({ sandbox, onCrash }: FleetDeps): Promise<Fleet>
 
   let host = await startRole('host', ['--roles', 'background']);
   stack.defer(() => end(host));
-  stack.defer(() => crew.endAllBut(host));
+  stack.defer(() => {
+    isClosed = true;
+    return crew.endAllBut(host);
+  });
   let addedNode = await startNode();
   const operator = stack.use(await openOperatorOf(sandbox.at('data')));
   await operator.fleet.add('added-node', `grpc://127.0.0.1:${nodePort}`);
@@ -129,6 +133,8 @@ function createCrew(sandbox: Sandbox, onCrash: FleetDeps['onCrash']) {
   const running = new Set<Program>();
   const released = new Set<Program>();
   let logs = 0;
+  // One that comes up now is too late.
+  let isOver = false;
   const onEnd = async (program: Program, name: string) => {
     const outcome = await program.ended;
     running.delete(program);
@@ -140,12 +146,17 @@ function createCrew(sandbox: Sandbox, onCrash: FleetDeps['onCrash']) {
   return {
     watch<P extends Program>(program: P, name: string): P {
       running.add(program);
+      if (isOver) {
+        released.add(program);
+        program.signal('SIGKILL');
+      }
       // The folder of the logs goes with the run, which may be over before its last process.
       void onEnd(program, name).catch(() => undefined);
       return program;
     },
     release: (program: Program) => void released.add(program),
     async endAllBut(last: Program) {
+      isOver = true;
       for (const program of running) released.add(program);
       await Promise.all([...running].filter(({ pid }) => pid !== last.pid).map(end));
     },

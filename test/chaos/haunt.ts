@@ -3,7 +3,7 @@ import type { AdversaryDeps } from './adversary.ts';
 import { killServer, live } from './adversary.ts';
 import type { Slot } from './fleet.ts';
 import { openSlot } from './fleet.ts';
-import type { Life } from './lives.ts';
+import type { Life, Role } from './lives.ts';
 import { anotherLife, anotherServerKill, planServerKills, planSlots } from './lives.ts';
 import type { Seeded } from './seeded.ts';
 
@@ -23,7 +23,7 @@ export interface Resident {
 export interface Haunting {
   /** Where the APIs are reached, whichever process is behind it. */
   readonly origins: readonly string[];
-  /** Resolves when all faults have happened and every slot is inhabited again. */
+  /** Resolves when all faults have happened, with the APIs and a dispatcher that live on. */
   readonly over: Promise<readonly Resident[]>;
 }
 
@@ -37,12 +37,17 @@ export async function haunt(deps: HauntDeps): Promise<Haunting> {
   const slots: readonly Planned[] = await Promise.all(
     plans.map(async ({ name, role, lives }) => ({ slot: await openSlot(name, role), lives })),
   );
-  const over = Promise.all([...slots.map((each) => carryOut(deps, each)), killServers(deps)]).then(() =>
-    // Not before: one that lives on would keep the nodes, and those that wait for one would never be struck.
-    Promise.all(slots.map(({ slot }) => settle(deps, slot))),
-  );
-  const apis = slots.filter(({ slot }) => slot.role === 'api');
-  return { origins: apis.map(({ slot }) => `http://127.0.0.1:${slot.port}`), over };
+  const of = (role: Role) => slots.filter(({ slot }) => slot.role === role);
+  const over = Promise.all([
+    Promise.all(of('api').map(async (each) => settle(deps, await carryOut(deps, each)))),
+    // Only then, and one alone: it keeps the nodes, and whoever waits for one would never come to where it
+    // is to be struck.
+    Promise.all(of('dispatcher').map((each) => carryOut(deps, each))).then((done) =>
+      Promise.all(done.slice(0, 1).map((slot) => settle(deps, slot))),
+    ),
+    killServers(deps),
+  ]).then(([forApis, forDispatchers]) => [...forApis, ...forDispatchers]);
+  return { origins: of('api').map(({ slot }) => `http://127.0.0.1:${slot.port}`), over };
 }
 
 interface Planned {
@@ -50,10 +55,11 @@ interface Planned {
   readonly lives: readonly Life[];
 }
 
-async function carryOut(deps: HauntDeps, { slot, lives }: Planned): Promise<void> {
+async function carryOut(deps: HauntDeps, { slot, lives }: Planned): Promise<Slot> {
   for (const life of lives) await live(deps, slot, life);
   const seeded = deps.seeded.fork(`more of ${slot.name}`);
   while (deps.clock.monotonicMs() < deps.untilMs) await live(deps, slot, anotherLife(seeded, slot.role));
+  return slot;
 }
 
 async function settle({ fleet }: HauntDeps, slot: Slot): Promise<Resident> {
