@@ -20,8 +20,9 @@ export interface WriteDeps {
 const RETRY: Backoff = { firstMs: 100, maxMs: 2_000 };
 
 // A database that restarts is back within seconds. Nothing is risked by trying on: should the lease have run
-// out meanwhile, the fence refuses the write.
-const RETRY_FOR_MS = 30_000;
+// out meanwhile, the fence refuses the write. A place in the queue is worth less of a wait, which a drain
+// would have to sit out: the end of the lease brings it too.
+const RETRY_FOR_MS: Readonly<Record<'END' | 'REQUEUE', number>> = { END: 30_000, REQUEUE: 5_000 };
 
 /**
  * Writes what becomes of a job, and tries on while the database is away: pictures that are stored already are
@@ -29,7 +30,7 @@ const RETRY_FOR_MS = 30_000;
  */
 export async function writeVerdict(deps: WriteDeps, ended: FinishedRun, verdict: Verdict): Promise<void> {
   if (verdict.kind === 'DROP') return;
-  const untilMs = deps.clock.monotonicMs() + RETRY_FOR_MS;
+  const untilMs = deps.clock.monotonicMs() + RETRY_FOR_MS[verdict.kind];
   for (let attempt = 0; ; attempt += 1) {
     try {
       await write(deps, ended, verdict);

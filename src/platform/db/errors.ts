@@ -1,4 +1,4 @@
-import { messageOf } from '../../kernel/errors.ts';
+import { DomainError, messageOf } from '../../kernel/errors.ts';
 
 // What went wrong in the database, by code. Prisma and `pg` each wrap the server's SQLSTATE in their
 // own way; this file is the only one that knows how.
@@ -99,6 +99,8 @@ export function isTransactionConflict(error: unknown): boolean {
  * the work was done: a connection lost at COMMIT may have committed, so never repeat a write blindly.
  */
 export function isRetryableDatabaseError(error: unknown): boolean {
+  // A domain tells its callers UNAVAILABLE and keeps what the database said as the cause.
+  if (error instanceof DomainError) return isRetryableDatabaseError(error.cause);
   const state = sqlStateOf(error);
   if (state !== null) return state.startsWith('08') || UNAVAILABLE_STATES.has(state);
   if (UNAVAILABLE_KINDS.has(textAt(driverCauseOf(error), 'kind') ?? '')) return true;
