@@ -1,9 +1,30 @@
+import { Agent, get } from 'node:http';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { StartError } from '../../src/kernel/errors.ts';
+import { StartError, systemCodeOf } from '../../src/kernel/errors.ts';
 import type { ObjectGrant } from '../../src/platform/http/index.ts';
 import { serveObjects } from '../../src/platform/http/index.ts';
 import { greet, openDoors, send, subscribe } from '../support/doors.ts';
+
+/** A client that asks again and again on one connection; `left` is what made it stop. */
+function askUntilToldToLeave(url: URL) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const begun = Promise.withResolvers<void>();
+  const ask = () =>
+    new Promise<string | undefined>((resolve, reject) => {
+      get(url, { agent }, (response) => {
+        begun.resolve();
+        response.resume().once('end', () => resolve(response.headers.connection));
+      }).once('error', reject);
+    });
+  const left = (async () => {
+    for (;;) {
+      const connection = await ask().catch((error: unknown) => systemCodeOf(error) ?? 'failed');
+      if (connection !== 'keep-alive') return connection;
+    }
+  })();
+  return { hasBegun: begun.promise, left: left.finally(() => agent.destroy()) };
+}
 
 describe('startApi', () => {
   it('says which port is in use and what to do', async () => {
@@ -26,6 +47,15 @@ describe('startApi', () => {
     expect(await client.closed).toBe(1001);
     expect(doors.memory.following).toBe(0);
     await expect(fetch(doors.api.httpUrl)).rejects.toThrow('fetch failed');
+  });
+
+  it('tells busy clients to leave before it closes their connections, so that none is cut off', async () => {
+    const doors = await openDoors();
+    const url = new URL('/healthz', doors.api.httpUrl);
+    const clients = Array.from({ length: 30 }, () => askUntilToldToLeave(url));
+    await Promise.all(clients.map(({ hasBegun }) => hasBegun));
+    await doors[Symbol.asyncDispose]();
+    expect(await Promise.all(clients.map(({ left }) => left))).toEqual(clients.map(() => 'close'));
   });
 
   it('answers whether it lives and whether it can serve', async () => {
