@@ -1,5 +1,6 @@
 import type { VariantVersion } from '../domains/catalog/index.ts';
 import type { Fleet } from '../domains/fleet/index.ts';
+import type { DispatcherFigures } from '../domains/operations/index.ts';
 import type { Completion, Doorbell } from '../domains/generation/index.ts';
 import { CANCEL_CHANNEL, QUEUE_CHANNEL } from '../domains/generation/index.ts';
 import type { Scheduling } from '../domains/scheduling/index.ts';
@@ -12,7 +13,6 @@ import type { Wake } from '../kernel/wake.ts';
 import { createWake } from '../kernel/wake.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import { createActiveRuns } from './active-runs.ts';
-import type { DispatcherFigures } from './figures.ts';
 import { createCallMeter } from './figures.ts';
 import type { FinishDeps } from './finish.ts';
 import { beat } from './heartbeat.ts';

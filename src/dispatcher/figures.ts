@@ -1,19 +1,7 @@
+import type { DispatcherFigures } from '../domains/operations/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 
-/** What a dispatcher's U-Net calls came to since its start: counts and sums, so that processes can be added up. */
-export interface DispatcherFigures {
-  /** Rows in calls at this moment. */
-  readonly rowsInFlight: number;
-  readonly unetCalls: number;
-  readonly unetRows: number;
-  /** Time with at least one call in flight. */
-  readonly busyMs: number;
-  /** Time for which an instance stood idle between an answer and its next call although rows were at work. */
-  readonly gapMs: number;
-  /** How many such times `gapMs` is the sum of. */
-  readonly gaps: number;
-}
-
+/** Counts a dispatcher's U-Net calls. */
 export interface CallMeter {
   /** Told when a call is sent; `gapMs` is how long its instance could have had it earlier, null when not at all. */
   started(rows: number, gapMs: number | null): void;
@@ -34,16 +22,16 @@ export function createCallMeter(clock: Clock): CallMeter {
   return {
     started(rows, gap) {
       if (callsInFlight === 0) busySinceMs = clock.monotonicMs();
-      calls += 1;
       callsInFlight += 1;
       rowsInFlight += rows;
-      unetRows += rows;
       if (gap === null) return;
       gapMs += gap;
       gaps += 1;
     },
     ended(rows) {
       if (callsInFlight === 1) busyMs += currentMs();
+      calls += 1;
+      unetRows += rows;
       callsInFlight -= 1;
       rowsInFlight -= rows;
     },

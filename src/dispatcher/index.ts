@@ -1,7 +1,6 @@
 export type { BlobStore } from './blobs.ts';
 export type { Dispatcher, DispatcherDeps } from './dispatcher.ts';
 export { startDispatcher } from './dispatcher.ts';
-export type { DispatcherFigures } from './figures.ts';
 export type { NodeConnection, NodeConnector, NodeReport } from './node-connector.ts';
 export type { EncodedPicture, Pictures, Rgb } from './pictures.ts';
 export type { DispatcherSettings } from './settings.ts';

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { ApiFigures } from '../domains/operations/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Readiness } from '../platform/http/index.ts';
@@ -10,11 +11,9 @@ import { buildSchema } from './schema/build-schema.ts';
 import { createGuard } from './server/guard.ts';
 import { GRAPHQL_PATH, openHttpDoor } from './server/http.ts';
 import { LIMITS } from './server/limits.ts';
-import type { SocketFigures } from './server/socket-meter.ts';
 import { openSocketDoor } from './server/websocket.ts';
 
 export type { SchedulerInfo, Services } from './context.ts';
-export type { SocketFigures } from './server/socket-meter.ts';
 
 export interface ApiOptions {
   readonly services: Services;
@@ -41,7 +40,7 @@ export interface Api extends AsyncDisposable {
   readonly wsUrl: string;
   readonly port: number;
   /** What its sockets cost and carry: reads counters, so it may be asked at any time. */
-  figures(): SocketFigures;
+  figures(): ApiFigures;
 }
 
 const GRACE_MS = 10_000;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
-import type { LoginRole } from '../../src/platform/db/index.ts';
+import type { LoginRole, Passwords } from '../../src/platform/db/index.ts';
 import { LOGIN_ROLES, passwordsFrom } from '../../src/platform/db/index.ts';
 import { connect, quoteName } from '../../src/platform/db/connect.ts';
 import { databaseUrl } from '../../src/platform/db/url.ts';
@@ -26,18 +26,10 @@ export async function createDatabase({
     `create database ${quoteName(name)} template ${empty ? 'template0' : quoteName(template)}`,
   );
   const passwords = passwordsFrom(secret);
-  const urlOf = (role: LoginRole) =>
-    databaseUrl(adminUrl, { user: LOGIN_ROLES[role], password: passwords[role], database: name });
   return {
     name,
     adminUrl: databaseUrl(adminUrl, { database: name }),
-    urls: {
-      app: urlOf('app'),
-      auth: urlOf('auth'),
-      dispatcher: urlOf('dispatcher'),
-      system: urlOf('system'),
-      listen: urlOf('app'),
-    },
+    urls: urlsOf(adminUrl, name, passwords),
     [Symbol.asyncDispose]: () =>
       runAsAdmin(adminUrl, `drop database if exists ${quoteName(name)} with (force)`),
   };
@@ -46,4 +38,17 @@ export async function createDatabase({
 async function runAsAdmin(url: string, sql: string): Promise<void> {
   await using admin = await connect({ url, applicationName: APPLICATION_NAME });
   await admin.query(sql);
+}
+
+/** How each role logs into the database `name` of a server. */
+export function urlsOf(adminUrl: string, name: string, passwords: Passwords): TestDatabase['urls'] {
+  const urlOf = (role: LoginRole) =>
+    databaseUrl(adminUrl, { user: LOGIN_ROLES[role], password: passwords[role], database: name });
+  return {
+    app: urlOf('app'),
+    auth: urlOf('auth'),
+    dispatcher: urlOf('dispatcher'),
+    system: urlOf('system'),
+    listen: urlOf('app'),
+  };
 }

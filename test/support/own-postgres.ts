@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { LoginRole } from '../../src/platform/db/index.ts';
-import { LOGIN_ROLES, migrate, passwordsFrom } from '../../src/platform/db/index.ts';
+import { migrate, passwordsFrom } from '../../src/platform/db/index.ts';
 import { databaseUrl } from '../../src/platform/db/url.ts';
 import type { EmbeddedPostgres } from '../../src/platform/postgres/start-postgres.ts';
 import { startPostgres } from '../../src/platform/postgres/start-postgres.ts';
 import { startGuardian } from '../../src/platform/process/guardian.ts';
 import type { TestDatabase } from './database.ts';
+import { urlsOf } from './database.ts';
 
 /** A migrated database on a server of its own, for tests that take the server away. */
 export interface OwnPostgres extends AsyncDisposable {
@@ -45,20 +45,12 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   const name = 'darkroom';
   const passwords = passwordsFrom(secret);
   await migrate({ adminUrl, database: name, passwords, logger });
-  const urlOf = (role: LoginRole) =>
-    databaseUrl(adminUrl, { user: LOGIN_ROLES[role], password: passwords[role], database: name });
   const owned = stack.move();
   return {
     database: {
       name,
       adminUrl: databaseUrl(adminUrl, { database: name }),
-      urls: {
-        app: urlOf('app'),
-        auth: urlOf('auth'),
-        dispatcher: urlOf('dispatcher'),
-        system: urlOf('system'),
-        listen: urlOf('app'),
-      },
+      urls: urlsOf(adminUrl, name, passwords),
       async [Symbol.asyncDispose]() {},
     },
     async kill() {

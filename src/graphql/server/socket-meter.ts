@@ -1,19 +1,11 @@
-/** What the sockets of one process cost and carry. */
-export interface SocketFigures {
-  /** Open now, greeted or not. */
-  readonly sockets: number;
-  /** The most bytes that were ever held for one client that had not taken them yet, since the start. */
-  readonly socketBufferBytesMax: number;
-  /** Events sent since the start, each counted once per subscription. */
-  readonly eventsDelivered: number;
-}
+import type { ApiFigures } from '../../domains/operations/index.ts';
 
 /** Keeps the figures of the sockets in `open`. */
 export interface SocketMeter {
   /** Tells what one socket holds unsent right now. */
   noteBuffered(bytes: number): void;
   noteDelivered(): void;
-  figures(): SocketFigures;
+  figures(): ApiFigures;
 }
 
 export function createSocketMeter(open: ReadonlySet<unknown>): SocketMeter {

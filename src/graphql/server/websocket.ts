@@ -5,11 +5,12 @@ import type { Server as ProtocolServer } from 'graphql-ws';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
+import type { ApiFigures } from '../../domains/operations/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { rawAnswer, refusalOf } from '../../platform/http/index.ts';
 import { GRAPHQL_PATH } from './http.ts';
 import { isOriginAllowed } from './origin.ts';
-import type { SocketFigures, SocketMeter } from './socket-meter.ts';
+import type { SocketMeter } from './socket-meter.ts';
 import { createSocketMeter } from './socket-meter.ts';
 import { createOutbox } from './socket-outbox.ts';
 import type { SocketProtocolDeps } from './socket-protocol.ts';
@@ -22,7 +23,7 @@ import { watchSockets } from './socket-watch.ts';
 
 /** Open sockets: disposing of it closes them. */
 export interface SocketDoor extends AsyncDisposable {
-  figures(): SocketFigures;
+  figures(): ApiFigures;
 }
 
 export interface SocketDoorDeps extends Omit<SocketProtocolDeps, 'sockets' | 'meter'> {
