@@ -129,8 +129,8 @@ const PLANTED: readonly [what: string, sql: string, invariant: Invariant, subjec
   ],
   ['an ended job that is held', `update job set holder = 'dsp_1' where id = '${DONE}'`, 'state', DONE],
   ['an interruption that was not told', `delete from event where type = 'REQUEUED'`, 'state', DONE],
-  ['a second charge', usage('usg_3', DONE, -8), 'ledger', DONE],
-  ['a second charge of nothing', usage('usg_3', DONE, 0), 'ledger', DONE],
+  ['a second charge', usage('usg_3', DONE, -8), 'twice', DONE],
+  ['a second charge of nothing', usage('usg_3', DONE, 0), 'twice', DONE],
   ['a job that ran for nothing', `delete from usage_entry where job_id = '${DONE}'`, 'ledger', DONE],
   ['a charge for what never ran', usage('usg_3', UNBORN, 0), 'ledger', UNBORN],
   [

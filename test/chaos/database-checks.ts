@@ -79,7 +79,7 @@ const CHECKS: readonly Check[] = [
       from job where state = 'FAILED' and not (error_code = 'POISONED' and recoveries >= ${RECOVERIES_MAX})`,
   },
   {
-    invariant: 'ledger',
+    invariant: 'twice',
     sql: `select job_id as subject, 'is charged ' || count(*) || ' times' as what
       from usage_entry where job_id is not null group by tenant_id, job_id having count(*) > 1`,
   },

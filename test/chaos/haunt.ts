@@ -12,6 +12,8 @@ export interface HauntDeps extends AdversaryDeps {
   /** When it may end, on the clock's monotonic scale. */
   readonly untilMs: number;
   readonly hostKills: number;
+  /** Resolves when there is work; before, the death of a node or a database would interrupt nothing. */
+  readonly underway: Promise<void>;
 }
 
 /** The process that lives on in a slot when everything has been done to those before. */
@@ -68,6 +70,7 @@ async function settle({ fleet }: HauntDeps, slot: Slot): Promise<Resident> {
 
 async function killServers(deps: HauntDeps): Promise<void> {
   const seeded = deps.seeded.fork('servers');
+  await deps.underway;
   for (const kill of planServerKills(seeded, deps.hostKills)) await killServer(deps, kill);
   while (deps.clock.monotonicMs() < deps.untilMs) await killServer(deps, anotherServerKill(seeded));
 }

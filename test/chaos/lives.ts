@@ -43,9 +43,9 @@ export interface FaultCounts {
 const roleOf = (point: FaultPoint): Role => (point.startsWith('submit.') ? 'api' : 'dispatcher');
 
 // Late enough that some jobs end between two deaths, or the oldest would be interrupted until they are given up.
-const NTH_MAX: Readonly<Record<Role, number>> = { api: 10, dispatcher: 15 };
+const NTH_MAX: Readonly<Record<Role, number>> = { api: 8, dispatcher: 8 };
 // Which it comes by once per step.
-const STEPPED_NTH_MAX = 60;
+const STEPPED_NTH_MAX = 40;
 
 /**
  * What a run does to its slots: every named point kills once, some of them stop as well, and each slot

@@ -63,7 +63,9 @@ export async function runChaos(options: ChaosOptions): Promise<Summary> {
   const tenants = await createTenants(fleet);
   const untilMs = clock.monotonicMs() + options.minutes * 60_000;
   const adversary = { fleet, clock, tally, report, say };
-  const { origins, over } = await haunt({ ...adversary, seeded, untilMs, hostKills: options.hostKills });
+  const { promise: underway, resolve: setOut } = Promise.withResolvers<void>();
+  const { hostKills } = options;
+  const { origins, over } = await haunt({ ...adversary, seeded, untilMs, hostKills, underway });
   over.catch((error: unknown) => giveUp.abort(error));
 
   const clients = createClients({ origins, tenants, clock, seeded, report, signal });
@@ -73,6 +75,7 @@ export async function runChaos(options: ChaosOptions): Promise<Summary> {
   const load = { clients, clock, seeded, pictures, signal, tenants: TENANTS };
   const work = carryOutOrders({ ...load, isEnough: (orders) => isOver && orders >= options.jobs });
   work.catch((error: unknown) => giveUp.abort(error));
+  setOut();
 
   const residents = await orAborted(over, signal);
   isOver = true;

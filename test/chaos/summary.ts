@@ -56,7 +56,7 @@ export function summarise({ findings, tally, book, ...outcome }: Outcome): Summa
     reached: Object.fromEntries(tally.reached),
     missed: tally.missed,
     lost: subjectsOf(violations, 'lost'),
-    doubleBilled: subjectsOf(violations, 'ledger'),
+    doubleBilled: subjectsOf(violations, 'twice'),
     attempts,
     recoveries,
     compared,

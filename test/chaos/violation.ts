@@ -3,7 +3,8 @@
  *
  * - `lost`: every job that a client was told of is there and ends; nothing is there that nobody was told of.
  * - `state`: a job has one state and one last event, and they agree.
- * - `ledger`: a job that ran has one entry of what it is charged, one that never ran has none.
+ * - `twice`: no job is charged twice.
+ * - `ledger`: a job that ran is charged what it costs, one that never ran has no entry.
  * - `quota`: nothing is held for jobs that have ended, and a balance is what was granted less what was used.
  * - `output`: a job that succeeded has its pictures, once, stored as recorded, the pixels those of a quiet run.
  * - `isolation`: a tenant sees all that is its own and nothing else.
