@@ -57,8 +57,11 @@ export interface HeldNodes extends AsyncDisposable {
   tend(signal: AbortSignal): Promise<void>;
   /** Renews the leases of all nodes and drops those that are somebody else's now. */
   renew(): Promise<void>;
-  /** Tells that a call to the node failed by the node's fault: nothing is sent there until a probe succeeds. */
-  suspect(nodeId: Id<'node'>): void;
+  /**
+   * Tells that a call to the node failed by the node's fault: nothing is sent there until a probe succeeds. What
+   * failed on the connection of an earlier hold says nothing of this one.
+   */
+  suspect(node: HeldNode): void;
 }
 
 /** The nodes that this dispatcher drives. Disposing gives them all back at once. */
@@ -66,10 +69,12 @@ export function createHeldNodes(holder: Id<'dispatcher'>, deps: HeldNodesDeps): 
   const { fleet, connector, clock, logger, settings, meter } = deps;
   const holdings = new Map<Id<'node'>, Holding>();
   const hold = { holder, leaseMs: settings.leaseMs };
-  const drop = async ({ node, connection, probe: underway }: Holding) => {
-    holdings.delete(node.id);
-    await connection[Symbol.asyncDispose]();
-    await underway;
+  const known = () => [...holdings.values()].map(({ node }) => node);
+  const drop = async (holding: Holding) => {
+    // What took its place meanwhile is not for dropping.
+    if (holdings.get(holding.node.id) === holding) holdings.delete(holding.node.id);
+    await holding.connection[Symbol.asyncDispose]();
+    await holding.probe;
   };
 
   return {
@@ -79,7 +84,7 @@ export function createHeldNodes(holder: Id<'dispatcher'>, deps: HeldNodesDeps): 
       ),
 
     async tend(signal) {
-      for (const node of await fleet.hold(hold)) {
+      for (const node of await fleet.hold(known(), hold)) {
         // Taken from us and found free again: what was open to it belongs to the time before.
         const earlier = holdings.get(node.id);
         if (earlier) await drop(earlier);
@@ -101,13 +106,13 @@ export function createHeldNodes(holder: Id<'dispatcher'>, deps: HeldNodesDeps): 
     async renew() {
       const held = [...holdings.values()];
       if (held.length === 0) return;
-      const kept = new Set(await fleet.renew(hold));
+      const kept = new Set(await fleet.renew(known(), hold));
       await Promise.all(held.filter(({ node }) => !kept.has(node.id)).map(drop));
     },
 
-    suspect(nodeId) {
-      const holding = holdings.get(nodeId);
-      if (!holding?.engines) return;
+    suspect({ id, fence }) {
+      const holding = holdings.get(id);
+      if (!holding?.engines || holding.node.fence !== fence) return;
       Object.assign(holding, { engines: null, probeAtMs: 0 });
       deps.onSuspect();
     },

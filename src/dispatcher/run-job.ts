@@ -64,7 +64,7 @@ function judge(run: Run, deps: RunDeps, error: unknown): Verdict {
   const interrupted = judgeInterruption(run, error);
   if (interrupted) return interrupted;
   deps.logger.warn({ job: run.job.id, step: run.step, reason: messageOf(error) }, 'run failed');
-  if (error instanceof EngineError && error.fault === 'node') deps.nodes.suspect(run.node.node.id);
+  if (error instanceof EngineError && error.fault === 'node') deps.nodes.suspect(run.node.node);
   const { random, settings } = deps;
   return judgeFailure(run.job, { random, attemptsMax: settings.attemptsMax }, error);
 }

@@ -45,27 +45,32 @@ export function createFleet({ db, newId }: FleetDeps) {
     /** Every node, by name. */
     list: (): Promise<readonly NodeRecord[]> => run(listNodes),
 
-    /** Takes the nodes that nobody holds. */
-    hold: (hold: Hold): Promise<readonly HeldNode[]> => run((tx) => holdFreeNodes(tx, hold)),
+    /** Takes the nodes that nobody holds; of those in `known`, only what was somebody else's meanwhile. */
+    hold: (known: readonly HeldNode[], hold: Hold): Promise<readonly HeldNode[]> =>
+      run((tx) => holdFreeNodes(tx, known, hold)),
 
-    /** Renews the leases of all held nodes; one missing from the answer is somebody else's now. */
-    renew: (hold: Hold): Promise<readonly Id<'node'>[]> => run((tx) => renewNodes(tx, hold)),
+    /** Renews the leases of the nodes given; one missing from the answer is not held under its fence any more. */
+    renew: (nodes: readonly HeldNode[], hold: Hold): Promise<readonly Id<'node'>[]> =>
+      run((tx) => renewNodes(tx, nodes, hold)),
 
     /** Gives back every node of the holder at once. */
     release: (holder: Id<'dispatcher'>): Promise<void> => run((tx) => releaseNodes(tx, holder)),
 
-    /** Records what a held node serves, and that it is ready. */
+    /** Records what a held node serves, and that it is ready; nothing when it is somebody else's now. */
     markReady: (node: HeldNode, engines: readonly Omit<EngineRecord, 'id'>[]): Promise<void> =>
       run(async (tx) => {
+        if (!(await setNodeState(tx, node, 'READY'))) return;
         await replaceEngines(
           tx,
           node,
           engines.map((engine) => ({ ...engine, id: newId('engine') })),
         );
-        await setNodeState(tx, node, 'READY');
       }),
 
     /** Records that a held node does not answer. */
-    markLost: (node: HeldNode): Promise<void> => run((tx) => setNodeState(tx, node, 'LOST')),
+    markLost: (node: HeldNode): Promise<void> =>
+      run(async (tx) => {
+        await setNodeState(tx, node, 'LOST');
+      }),
   };
 }

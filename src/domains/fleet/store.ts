@@ -70,15 +70,22 @@ export function listNodes(tx: Tx): Promise<readonly NodeRecord[]> {
     from node order by name, id`;
 }
 
-/** Takes every node that nobody holds. The fence grows, so that an earlier holder stays out. */
+/**
+ * Takes every node that nobody holds. The fence grows, so that an earlier holder stays out. Those of `known`
+ * that nobody took since are left for `renewNodes`: the caller works with them although their leases ran out.
+ */
 export async function holdFreeNodes(
   tx: Tx,
+  known: readonly HeldNode[],
   { holder, leaseMs }: { readonly holder: Id<'dispatcher'>; readonly leaseMs: number },
 ): Promise<readonly HeldNode[]> {
   return tx.$queryRaw<HeldNode[]>`
     with free as (
       select id from node
       where state in ('JOINING', 'READY', 'LOST') and (holder is null or lease_until < clock_timestamp())
+        and (id, fence) not in (
+          select * from unnest(${known.map(({ id }) => id)}::text[], ${known.map(({ fence }) => fence)}::int[])
+        )
       for no key update skip locked
     )
     update node set holder = ${holder}, fence = fence + 1, updated_at = clock_timestamp(),
@@ -87,16 +94,21 @@ export async function holdFreeNodes(
     returning node.id, address, name, fence`;
 }
 
-/** The ids of the nodes that are still the caller's, their leases renewed. */
+/**
+ * The ids of those of `nodes` that are still the caller's, their leases renewed. What the caller holds without
+ * knowing it, since it never got the answer, is left to run out.
+ */
 export async function renewNodes(
   tx: Tx,
+  nodes: readonly HeldNode[],
   { holder, leaseMs }: { readonly holder: Id<'dispatcher'>; readonly leaseMs: number },
 ): Promise<readonly Id<'node'>[]> {
   const rows = await tx.$queryRaw<{ id: Id<'node'> }[]>`
     update node set updated_at = clock_timestamp(),
       lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)
-    where holder = ${holder}
-    returning id`;
+    from unnest(${nodes.map(({ id }) => id)}::text[], ${nodes.map(({ fence }) => fence)}::int[]) as p (id, fence)
+    where node.id = p.id and node.fence = p.fence and node.holder = ${holder}
+    returning node.id`;
   return rows.map((row) => row.id);
 }
 
@@ -106,10 +118,12 @@ export async function releaseNodes(tx: Tx, holder: Id<'dispatcher'>): Promise<vo
     where holder = ${holder}`;
 }
 
-export async function setNodeState(tx: Tx, node: HeldNode, state: 'READY' | 'LOST'): Promise<void> {
-  await tx.$executeRaw`
+/** False when the node is no longer the caller's. */
+export async function setNodeState(tx: Tx, node: HeldNode, state: 'READY' | 'LOST'): Promise<boolean> {
+  const changed = await tx.$executeRaw`
     update node set state = ${state}::node_state, updated_at = clock_timestamp()
     where id = ${node.id} and fence = ${node.fence}`;
+  return changed > 0;
 }
 
 export async function replaceEngines(
