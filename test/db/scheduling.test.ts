@@ -105,6 +105,32 @@ describe('claiming', () => {
   });
 });
 
+describe('a job whose recipe cannot be read', () => {
+  it.each([
+    ['a picture count beyond all numbers', '{settings,imageCount}', '1e300'],
+    ['a picture count below zero', '{settings,imageCount}', '-4.5'],
+    ['no settings', '{settings}', 'null'],
+    ['a seed that is no number', '{settings,seed}', '"x"'],
+  ])('(%s) fails uncharged, and the queue behind it moves', async (_, path, value) => {
+    const { id } = await submit();
+    const next = await submit();
+    await app.sql(`update job set recipe = jsonb_set(recipe, $2::text[], $3::jsonb) where id = $1`, [
+      id,
+      path,
+      value,
+    ]);
+
+    expect([...(await claim(2)), ...(await claim(2))]).toMatchObject([{ id: next.id }]);
+    expect(await rowOf(id)).toMatchObject({ state: 'FAILED' });
+    expect(await app.sql('select credits from usage_entry where job_id = $1', [id])).toEqual([
+      { credits: 0 },
+    ]);
+    expect(await app.sql('select 1 from reservation where job_id = $1 and settled_at is null', [id])).toEqual(
+      [],
+    );
+  });
+});
+
 describe('a holder that is no longer the holder', () => {
   it('writes nothing: no state, no progress, no picture, no charge', async () => {
     await submit();

@@ -6,6 +6,10 @@ import { parseRecipe } from '../generation/index.ts';
 /** How many event numbers a holder is ahead of what it used: enough for 20 a second over two heartbeats. */
 export const SEQUENCE_BLOCK = 100;
 
+// More than any job has: a recipe that says otherwise must reach the parser, which tells it from the others, and
+// not fail the query for all.
+const ROWS_BOUND = 1_000;
+
 /** A job that the caller now holds. Whatever it writes from here on carries `fence`. */
 export interface ClaimedJob {
   readonly tenantId: Id<'tenant'>;
@@ -69,7 +73,8 @@ export async function claimJobs(
   const rows = await tx.$queryRaw<ClaimRow[]>`
     with due as (
       select tenant_id, id, case jsonb_typeof(recipe -> 'settings' -> 'imageCount')
-        when 'number' then (recipe -> 'settings' -> 'imageCount')::int else 1 end as rows
+        when 'number' then least(greatest((recipe -> 'settings' -> 'imageCount')::numeric, 1), ${ROWS_BOUND}::int)::int
+        else 1 end as rows
       from job
       where state = 'QUEUED' and engine_key = ${engineKey}
         and (not_before is null or not_before <= clock_timestamp())
