@@ -36,6 +36,8 @@ export type EngineErrorCode = (typeof ENGINE_ERROR_CODES)[number];
 
 export interface EngineErrorOptions {
   readonly fault: EngineFault;
+  /** Default: true. */
+  readonly wasSent?: boolean;
   readonly cause?: unknown;
 }
 
@@ -44,11 +46,14 @@ export class EngineError extends Error {
   override readonly name = 'EngineError';
   readonly code: EngineErrorCode;
   readonly fault: EngineFault;
+  /** False when the node cannot have seen any of the call: nothing in it did the node harm. */
+  readonly wasSent: boolean;
 
-  constructor(code: EngineErrorCode, message: string, { fault, cause }: EngineErrorOptions) {
+  constructor(code: EngineErrorCode, message: string, { fault, wasSent = true, cause }: EngineErrorOptions) {
     super(message, { cause });
     this.code = code;
     this.fault = fault;
+    this.wasSent = wasSent;
   }
 }
 

@@ -27,6 +27,7 @@ export interface JudgeDeps {
 const ATTEMPT_BACKOFF: Backoff = { firstMs: 500, maxMs: 10_000 };
 
 // A node that is full has done nothing wrong, nor has the job: it waits in the queue, where its tenant sees it.
+// So does one whose call never left, when a neighbour's has just taken the node down.
 const BUSY_BACKOFF: Backoff = { firstMs: 1_000, maxMs: 1_000 };
 const BLAMELESS: ReadonlySet<EngineErrorCode> = new Set(['OVERLOADED', 'CANCELLED']);
 
@@ -46,13 +47,13 @@ function interruptionOf({ interruption }: Run, error: unknown): Interruption | n
   return error instanceof Interrupted ? error.interruption : null;
 }
 
-/** What becomes of a job whose run failed. An engine's fault is an attempt; a full engine is none. */
+/** What becomes of a job whose run failed. An engine's fault is an attempt; one that is full, or was not there to be asked, is none. */
 export function judgeFailure(job: ClaimedJob, { random, attemptsMax }: JudgeDeps, error: unknown): Verdict {
   if (error instanceof JobFailure) return fail(error);
   if (error instanceof EngineError && error.fault === 'request') {
     return fail({ code: 'ENGINE_FAILED', message: 'The engine refused this job. It was not charged.' });
   }
-  const isBlameless = error instanceof EngineError && BLAMELESS.has(error.code);
+  const isBlameless = error instanceof EngineError && (BLAMELESS.has(error.code) || !error.wasSent);
   if (isBlameless || isRetryableDatabaseError(error)) {
     return { kind: 'REQUEUE', isAttempt: false, delayMs: backoffMs(BUSY_BACKOFF, 0, random) };
   }

@@ -97,6 +97,19 @@ describe('engines on a KServe node', () => {
     expect(test.node.calls).toBe(1);
   });
 
+  it('tell a call that was cut off from one that never left', async () => {
+    const test = await startEngines();
+    test.node.reply = 'drop';
+    await expect(test.engines.infer(part, rows, never)).rejects.toMatchObject({ wasSent: true });
+    await test.node[Symbol.asyncDispose]();
+    await expect(test.engines.infer(part, rows, never)).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      fault: 'node',
+      wasSent: false,
+    });
+    await test[Symbol.asyncDispose]();
+  });
+
   it('reject with CANCELLED when the signal fires first', async () => {
     await using test = await startEngines();
     const stop = new AbortController();

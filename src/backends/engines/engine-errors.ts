@@ -6,6 +6,7 @@ import { KserveError, status } from '../../platform/kserve/index.ts';
 type Verdict = readonly [EngineErrorCode, EngineFault];
 
 const BY_REASON: Readonly<Record<KserveReason, Verdict>> = {
+  NOT_CONNECTED: ['UNREACHABLE', 'node'],
   OVERLOADED: ['OVERLOADED', 'node'],
   NOT_LOADED: ['NOT_LOADED', 'node'],
   MISCONFIGURED: ['REFUSED', 'node'],
@@ -35,7 +36,8 @@ const BY_STATUS: Readonly<Partial<Record<status, Verdict>>> = {
 export function toEngineError(error: unknown, what: string): unknown {
   if (!(error instanceof KserveError)) return error;
   const [code, fault] = verdictOn(error);
-  return new EngineError(code, `${what} failed: ${error.message}`, { fault, cause: error });
+  const wasSent = error.reason !== 'NOT_CONNECTED';
+  return new EngineError(code, `${what} failed: ${error.message}`, { fault, wasSent, cause: error });
 }
 
 function verdictOn({ reason, status: code }: KserveError): Verdict {

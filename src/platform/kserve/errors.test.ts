@@ -4,7 +4,12 @@ import { KserveError } from './errors.ts';
 
 describe('KserveError', () => {
   it.each([
-    [status.UNAVAILABLE, 'No connection established. Last error: connect ECONNREFUSED', null, true],
+    [
+      status.UNAVAILABLE,
+      'No connection established. Last error: connect ECONNREFUSED',
+      'NOT_CONNECTED',
+      true,
+    ],
     [status.UNAVAILABLE, 'Server exiting', null, true],
     [status.UNAVAILABLE, '[request id: 7] Exceeds maximum queue size', 'OVERLOADED', true],
     [status.UNAVAILABLE, '[request id: 7] Request timeout expired', 'OVERLOADED', true],

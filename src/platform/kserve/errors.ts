@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 
 /** What lies behind a status that means several things. */
 export const KSERVE_REASONS = [
+  'NOT_CONNECTED',
   'OVERLOADED',
   'NOT_LOADED',
   'MISCONFIGURED',
@@ -33,6 +34,8 @@ interface Reading {
  * actions, the text is all there is. The first row that fits wins.
  */
 const READINGS: readonly Reading[] = [
+  // grpc-js's own, of a call that never left: a call that was cut off says otherwise.
+  { status: status.UNAVAILABLE, text: 'No connection established', reason: 'NOT_CONNECTED' },
   // Triton's queue policies. The node is well: slow down.
   { status: status.UNAVAILABLE, text: 'Exceeds maximum queue size', reason: 'OVERLOADED' },
   { status: status.UNAVAILABLE, text: 'Request timeout expired', reason: 'OVERLOADED' },
