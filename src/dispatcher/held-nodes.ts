@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Fleet, HeldNode } from '../domains/fleet/index.ts';
 import type { Backoff } from '../kernel/backoff.ts';
 import { backoffMs } from '../kernel/backoff.ts';
@@ -5,6 +6,8 @@ import type { Clock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Id } from '../kernel/ids.ts';
 import type { Random } from '../kernel/random.ts';
+import { isRetryableDatabaseError } from '../platform/db/index.ts';
+import { EngineError } from './engines.ts';
 import type { CallMeter } from './figures.ts';
 import type { Lanes } from './lanes.ts';
 import { createLanes } from './lanes.ts';
@@ -14,7 +17,7 @@ import type { NodeEngine } from './served-engines.ts';
 import { toEngineRecords, toNodeEngines } from './served-engines.ts';
 import type { DispatcherSettings } from './settings.ts';
 
-/** A held node that answered its last probe. */
+/** A held node that has answered a probe and given no cause for doubt since. */
 export interface ReadyNode {
   readonly node: HeldNode;
   /** Where all calls to the node are formed. */
@@ -51,9 +54,12 @@ export interface HeldNodesDeps {
 // A node that refuses connections does so in a millisecond: without a pause this would spin.
 const PROBE_BACKOFF: Backoff = { firstMs: 250, maxMs: 5_000 };
 
+// A server may be ready before all its models are, be given more of them later, or begin to drain.
+const REFRESH_MS = 10_000;
+
 export interface HeldNodes extends AsyncDisposable {
   ready(): readonly ReadyNode[];
-  /** Takes free nodes and starts to probe those that are due; a node that hangs keeps no other waiting. */
+  /** Takes free nodes and starts to probe those that are due, ready ones now and then; one that hangs keeps no other waiting. */
   tend(signal: AbortSignal): Promise<void>;
   /** Renews the leases of all nodes and drops those that are somebody else's now. */
   renew(): Promise<void>;
@@ -95,7 +101,7 @@ export function createHeldNodes(holder: Id<'dispatcher'>, deps: HeldNodesDeps): 
       }
       const nowMs = clock.monotonicMs();
       for (const holding of holdings.values()) {
-        if (holding.engines || holding.probe || holding.probeAtMs > nowMs) continue;
+        if (holding.probe || holding.probeAtMs > nowMs) continue;
         holding.probe = probe(deps, holding, signal).finally(() => {
           holding.probe = null;
           if (holding.engines) deps.onReady();
@@ -136,11 +142,17 @@ async function probe(
     const report = await connection.describe(signal);
     if (!report.ready) throw new Error('the node is not ready');
     const engines = toNodeEngines(report);
+    const isNews = !isDeepStrictEqual(engines, holding.engines);
     await fleet.markReady(node, toEngineRecords(report, engines));
-    Object.assign(holding, { engines, failures: 0 });
-    logger.info({ node: node.name, engines: [...engines.keys()] }, 'node ready');
+    Object.assign(holding, { engines, failures: 0, probeAtMs: clock.monotonicMs() + REFRESH_MS });
+    if (isNews) logger.info({ node: node.name, engines: [...engines.keys()] }, 'node ready');
   } catch (error) {
     if (signal.aborted) return;
+    if (holding.engines && saysNothing(error)) {
+      holding.probeAtMs = clock.monotonicMs() + REFRESH_MS;
+      return;
+    }
+    holding.engines = null;
     holding.probeAtMs = clock.monotonicMs() + backoffMs(PROBE_BACKOFF, holding.failures, random);
     holding.failures += 1;
     logger.warn({ node: node.name, address: node.address, reason: messageOf(error) }, 'node does not answer');
@@ -148,4 +160,9 @@ async function probe(
       logger.warn({ node: node.name, reason: messageOf(cause) }, 'node could not be marked as lost');
     });
   }
+}
+
+/** A node at work may be slow to answer, and the database is no part of it: whether it can be used, its calls tell. */
+function saysNothing(error: unknown): boolean {
+  return isRetryableDatabaseError(error) || (error instanceof EngineError && error.code === 'TIMED_OUT');
 }

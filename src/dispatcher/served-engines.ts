@@ -23,6 +23,9 @@ export interface PartLimits {
 const SERVED_NAME = /^(?<model>.+)\.(?<part>[a-z0-9_]+)$/;
 const UNET = /^unet(_cfg)?$/;
 
+// What every job calls besides. A node that is still loading lists what it has so far.
+const NEEDED = [/^text_encoder/, UNET, /^vae_decoder$/];
+
 // Diffusion is bound by arithmetic almost at once: beyond this many rows a call takes longer by as much as
 // it carries more, and every job in it waits for that (A100, SD1.5: 8 rows bring 1.37 times one row's rate).
 const CALL_ROWS_MAX = 8;
@@ -38,7 +41,7 @@ export function toNodeEngines({ models }: NodeReport): ReadonlyMap<string, NodeE
     [...groups].flatMap(([key, parts]) => {
       const unets = parts.filter(({ part }) => UNET.test(part));
       const [first] = parts;
-      if (!first || unets.length === 0) return [];
+      if (!first || !NEEDED.every((name) => parts.some(({ part }) => name.test(part)))) return [];
       const engine: NodeEngine = {
         model: first.model,
         version: Number(first.served.version),
