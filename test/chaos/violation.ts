@@ -13,7 +13,7 @@
  * - `ending`: a process that is told to end does so in good order.
  */
 export type Invariant =
-  'lost' | 'state' | 'ledger' | 'quota' | 'output' | 'isolation' | 'events' | 'answers' | 'ending';
+  'lost' | 'state' | 'twice' | 'ledger' | 'quota' | 'output' | 'isolation' | 'events' | 'answers' | 'ending';
 
 /** Something that must never be. */
 export interface Violation {
