@@ -155,7 +155,7 @@ async function tendLoop(
     });
     const hasNode = nodes.ready().length > 0;
     // Without a node nothing runs: look more often, one may be starting right now.
-    await tendWake.next(hasNode ? settings.heartbeatMs : settings.heartbeatMs / 6, signal);
+    await tendWake.next(hasNode ? settings.tendMs : settings.tendMs / 6, signal);
   }
 }
 

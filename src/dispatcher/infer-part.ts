@@ -20,20 +20,37 @@ export interface PartCall {
  */
 export async function inferPart(run: Run, call: PartCall, rows: Rows): Promise<Tensor> {
   const ask = { ...limitsOf(run, call), isEvaluation: call.isEvaluation ?? false };
-  const asker = {
-    owner: run,
-    // It failed with an engine before. If that was its own doing, it shall not take others along again.
-    isAlone: run.job.attempts > 0,
-    withdrawn: call.isWantedAnyway ? run.lost.signal : run.stopped.signal,
-    lost: run.lost.signal,
-  };
-  const chunks = chunksOf(rows, ask.rowsMax);
-  const answers = await Promise.all(chunks.map((chunk) => run.node.lanes.ask(ask, chunk, asker)));
+  const withdrawn = call.isWantedAnyway ? run.lost.signal : run.stopped.signal;
+  // It failed with an engine before. If that was its own doing, it shall not take others along again.
+  const asker = { owner: run, isAlone: run.job.attempts > 0, withdrawn, lost: run.lost.signal };
+  const answers = await askInChunks(chunksOf(rows, ask.rowsMax), withdrawn, (chunk, until) =>
+    run.node.lanes.ask(ask, chunk, { ...asker, withdrawn: until }),
+  );
   const tensor = stackRows(answers)[call.output];
   if (tensor) return tensor;
   throw new EngineError('BAD_ANSWER', `${ask.part.model} answered without ${call.output}.`, {
     fault: 'node',
   });
+}
+
+/** Asks for all chunks at once; when one fails, those that still wait are taken back. */
+async function askInChunks(
+  chunks: readonly Rows[],
+  withdrawn: AbortSignal,
+  ask: (chunk: Rows, withdrawn: AbortSignal) => Promise<Rows>,
+): Promise<readonly Rows[]> {
+  const [only, ...others] = chunks;
+  if (only && others.length === 0) return [await ask(only, withdrawn)];
+  const failed = new AbortController();
+  const until = AbortSignal.any([withdrawn, failed.signal]);
+  return Promise.all(
+    chunks.map((chunk) =>
+      ask(chunk, until).catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      }),
+    ),
+  );
 }
 
 function limitsOf(run: Run, call: PartCall) {

@@ -25,7 +25,7 @@ export function createPreparations({ findVersion }: PreparationDeps): Preparatio
   const underway = new Map<string, boolean>();
   return {
     async prepare(job, node) {
-      underway.set(job.id, job.isCancelRequested);
+      underway.set(job.id, false);
       try {
         const run = toRun(job, node, await versionOf(job.versionId));
         if (underway.get(job.id)) interrupt(run, 'CANCELLED');

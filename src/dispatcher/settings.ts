@@ -3,6 +3,8 @@ export interface DispatcherSettings {
   /** How long a job or node stays ours without a heartbeat. */
   readonly leaseMs: number;
   readonly heartbeatMs: number;
+  /** How often nodes are looked for, and six times as often while there is none. */
+  readonly tendMs: number;
   /** How long a missed ring can go unnoticed. */
   readonly pollMs: number;
   /** At most one STEP and one PREVIEW per job in this time. */
@@ -14,6 +16,7 @@ export interface DispatcherSettings {
 export const DEFAULT_DISPATCHER_SETTINGS: DispatcherSettings = {
   leaseMs: 5_000,
   heartbeatMs: 1_500,
+  tendMs: 1_500,
   pollMs: 1_000,
   progressMs: 100,
   attemptsMax: 3,

@@ -37,7 +37,9 @@ export function judgeInterruption(run: Run, error: unknown): Verdict | null {
   if (interruption === null) return null;
   if (interruption === 'LOST') return { kind: 'DROP' };
   if (interruption === 'STOPPING') return { kind: 'REQUEUE', isAttempt: false, delayMs: 0 };
-  const credits = partialCredits(run.job.credits, run.step, run.plan.totalSteps);
+  // What failed besides was not the tenant's doing, and a failed job costs nothing.
+  const isClean = error instanceof Interrupted;
+  const credits = isClean ? partialCredits(run.job.credits, run.step, run.plan.totalSteps) : 0;
   return { kind: 'END', outcome: { state: 'CANCELLED', credits } };
 }
 

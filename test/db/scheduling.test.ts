@@ -219,14 +219,34 @@ describe('the reaper', () => {
   });
 });
 
-describe('a job that was cancelled while nobody could turn it into the event', () => {
-  it('tells its next holder, which runs nothing of it', async () => {
+describe('a job that was cancelled when its holder gives it back', () => {
+  const held = async () => {
     const { id } = await submit();
-    const first = await claimOne();
-    expect(first.isCancelRequested).toBe(false);
+    const holder = newId('dispatcher');
+    const [job] = await claim(1, holder);
+    if (!job) throw new Error('nothing was claimed');
     await tenant.client.cancelJob(id);
-    await scheduling.release({ ...runOf(first), id: first.id, isAttempt: false, delayMs: 0 });
-    expect(await claimOne()).toMatchObject({ id, isCancelRequested: true });
+    return { id, holder, job };
+  };
+  const end = async (id: string) => {
+    expect(await claim()).toEqual([]);
+    expect(await reap(reaper)).toEqual({ id, state: 'CANCELLED' });
+    return tenant.client.job(id);
+  };
+
+  it('never runs again: it is ended at once, and charged for the steps that ran', async () => {
+    const { id, job } = await held();
+    const gift = { ...runOf(job), id: job.id, step: 3, isAttempt: true, delayMs: 60_000 };
+    expect(await scheduling.release(gift)).toBe(true);
+    expect(await end(id)).toMatchObject({ state: 'CANCELLED', credits: 3 });
+    const events = await Array.fromAsync(tenant.client.followJob(id));
+    expect(events.map(({ type }) => type)).toEqual(['QUEUED', 'STARTED', 'CANCELLED']);
+  });
+
+  it('never runs again when the holder has no time to say how far it is', async () => {
+    const { id, holder } = await held();
+    await scheduling.abandon(holder);
+    expect(await end(id)).toMatchObject({ state: 'CANCELLED', credits: 0 });
   });
 });
 

@@ -26,8 +26,6 @@ export interface ClaimedJob {
   /** The first event number after STARTED, and the last that the holder may use before a heartbeat gives more. */
   readonly nextSequence: number;
   readonly sequenceMax: number;
-  /** True when it was asked for before the job came back into the queue: end it, run nothing. */
-  readonly isCancelRequested: boolean;
 }
 
 export interface ClaimRequest {
@@ -57,7 +55,6 @@ export interface ClaimRow {
   readonly credits: number;
   readonly attempts: number;
   readonly last_sequence: number;
-  readonly cancel: boolean;
 }
 
 /**
@@ -91,7 +88,7 @@ export async function claimJobs(
     from fitting
     where job.tenant_id = fitting.tenant_id and job.id = fitting.id and fitting.before < ${room}
     returning job.tenant_id, job.id, fitting.rows, fence, version_id, engine_key, recipe, total_steps, credits, attempts,
-      last_sequence, cancel_requested_at is not null as cancel`;
+      last_sequence`;
   const parsed = rows.map((row) => ({ row, recipe: recipeOf(row) }));
   return {
     jobs: parsed.flatMap(({ row, recipe }) => (recipe ? [toClaimedJob(row, recipe)] : [])),
@@ -121,6 +118,5 @@ function toClaimedJob(row: ClaimRow, recipe: Recipe): ClaimedJob {
     attempts: row.attempts,
     nextSequence: row.last_sequence - SEQUENCE_BLOCK + 1,
     sequenceMax: row.last_sequence,
-    isCancelRequested: row.cancel,
   };
 }
