@@ -12,6 +12,9 @@ interface Flags {
   readonly json?: boolean;
 }
 
+/** 128 and the number of SIGINT, as shells have it. */
+const EXIT_INTERRUPTED = 130;
+
 const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
 
@@ -37,21 +40,33 @@ await new Command('chaos')
   .option('--keep', "keep the data folder and the processes' logs, also of a run without violations")
   .option('--json', 'print one line of JSON instead of the text')
   .action(async (flags: Flags) => {
-    const say = (text: string) => process.stderr.write(`chaos: ${text}\n`);
-    await using stack = new AsyncDisposableStack();
-    const sandbox = await createSandbox();
-    say(`seed ${flags.seed}, in ${sandbox.path}`);
-    let isClean = false;
-    stack.defer(async () => {
-      if (isClean && !flags.keep) await sandbox[Symbol.asyncDispose]();
-      else say(`logs and data are left in ${sandbox.path}`);
-    });
-    const summary = await runChaos({ ...flags, sandbox, signal: interrupted.signal, say });
-    process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : toText(summary));
-    isClean = summary.violations.length === 0;
-    process.exitCode = isClean ? 0 : 1;
+    try {
+      process.exitCode = (await run(flags)) ? 0 : 1;
+    } catch (error) {
+      if (!interrupted.signal.aborted) throw error;
+      process.exitCode = EXIT_INTERRUPTED;
+    }
   })
   .parseAsync();
+
+/** Whether every promise held. */
+async function run(flags: Flags): Promise<boolean> {
+  const say = (text: string) => process.stderr.write(`chaos: ${text}\n`);
+  const sandbox = await createSandbox();
+  let isClean = false;
+  await using stack = new AsyncDisposableStack();
+  stack.defer(async () => {
+    // Of a run that was interrupted nobody wants to see anything.
+    const isWanted = flags.keep ?? !(isClean || interrupted.signal.aborted);
+    if (isWanted) say(`logs and data are left in ${sandbox.path}`);
+    else await sandbox[Symbol.asyncDispose]();
+  });
+  say(`seed ${flags.seed}, in ${sandbox.path}`);
+  const summary = await runChaos({ ...flags, sandbox, signal: interrupted.signal, say });
+  process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : toText(summary));
+  isClean = summary.violations.length === 0;
+  return isClean;
+}
 
 function parseWhole(text: string): number {
   if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('A whole number is needed.');
