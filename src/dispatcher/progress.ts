@@ -30,12 +30,18 @@ export interface ProgressWriter {
  */
 export function createProgressWriter({ scheduling, clock, logger, settings }: ProgressDeps): ProgressWriter {
   let writing: Promise<void> = Promise.resolve();
+  let isFailing = false;
 
   async function write(rows: readonly NewProgress[]): Promise<void> {
-    await scheduling.progress(rows).catch((error: unknown) => {
+    try {
+      await scheduling.progress(rows);
+      isFailing = false;
+    } catch (error) {
       // Lost progress shows as a GAP; the state that matters is written with its own transaction.
-      logger.warn({ rows: rows.length, reason: messageOf(error) }, 'progress could not be written');
-    });
+      const reason = messageOf(error);
+      if (!isFailing) logger.warn({ reason }, 'progress cannot be written, and is lost until it can');
+      isFailing = true;
+    }
   }
 
   return {

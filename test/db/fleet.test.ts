@@ -80,3 +80,15 @@ describe('a node that was taken by a hold whose answer was lost', () => {
     expect(await fleet.hold(known, mine)).toMatchObject([{ name: 'two' }]);
   });
 });
+
+it('a node that is added again under another name is what it was, and its holder goes on', async () => {
+  const hold = holdOf();
+  const [node] = await fleet.hold([], hold);
+  if (!node) throw new Error('nothing was held');
+  await fleet.markReady(node, []);
+
+  await fleet.add('another', node.address);
+
+  expect(await fleet.list()).toMatchObject([{ name: 'another', state: 'READY', holder: hold.holder }]);
+  expect(await fleet.renew([node], hold)).toEqual([node.id]);
+});

@@ -40,13 +40,15 @@ export interface NewNode {
   readonly address: string;
 }
 
-/** A node is known by its name; one that comes back elsewhere takes its new address along. */
+/**
+ * A node is known by its name; one that comes back elsewhere takes its new address along, and an address that
+ * is known takes the new name: whoever holds it goes on.
+ */
 export async function upsertNode(tx: Tx, node: NewNode): Promise<void> {
   await tx.$executeRaw`delete from node where name = ${node.name} and address <> ${node.address}`;
   await tx.$executeRaw`
     insert into node (id, name, address) values (${node.id}, ${node.name}, ${node.address})
-    on conflict (address) do update set name = excluded.name, is_hosted = false, state = 'JOINING',
-      updated_at = clock_timestamp()`;
+    on conflict (address) do update set name = excluded.name, updated_at = clock_timestamp()`;
 }
 
 /** Whatever was known under the name or address was another process: its holder has lost it. */
