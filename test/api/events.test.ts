@@ -6,7 +6,7 @@ import type { TestDatabase } from '../support/database.ts';
 import { createDatabase } from '../support/database.ts';
 import type { TestSocket } from '../support/doors.ts';
 import { greet, subscribe } from '../support/doors.ts';
-import { createManualClock } from '../support/manual-clock.ts';
+import { createManualClock, moveUntil } from '../support/manual-clock.ts';
 import type { ScriptedJob } from '../support/scripted-job.ts';
 import { scriptJob } from '../support/scripted-job.ts';
 
@@ -199,6 +199,7 @@ describe('a client that stops reading', () => {
   it('is closed with 1013 when it takes nothing for ten seconds, and let go', async () => {
     const clock = createManualClock(systemClock.nowMs());
     await using app = await startApp({}, { clock });
+    await using _end = { [Symbol.asyncDispose]: () => moveUntil(clock, app[Symbol.asyncDispose]()) };
     const own = await app.createTenant();
     const job = await scriptJob(app, own);
     await using client = await socketOf(app, own);

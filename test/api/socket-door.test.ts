@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 import type { Doors } from '../support/doors.ts';
 import { greet, openDoors, openSocket, subscribe } from '../support/doors.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
-import { createManualClock } from '../support/manual-clock.ts';
+import { createManualClock, moveUntil } from '../support/manual-clock.ts';
 
 const EVENTS =
   'subscription ($jobId: ID!, $after: Int) { jobEvents(jobId: $jobId, after: $after) { sequence type } }';
@@ -20,7 +20,7 @@ beforeAll(async () => {
   key = doors.memory.addTenant();
 });
 
-afterAll(() => doors[Symbol.asyncDispose]());
+afterAll(() => moveUntil(clock, doors[Symbol.asyncDispose]()));
 
 /** The status of a refused upgrade. */
 async function refusedUpgrade(url: string, origin?: string): Promise<number> {

@@ -39,3 +39,17 @@ export function createManualClock(startMs = 0): ManualClock {
     },
   };
 }
+
+/** Moves the clock on until `work` settles, and returns what it brings. */
+export async function moveUntil<T>(clock: ManualClock, work: PromiseLike<T>): Promise<T> {
+  let isSettled = false;
+  const settled = Promise.resolve(work).finally(() => {
+    isSettled = true;
+  });
+  settled.catch(() => {});
+  while (!isSettled) {
+    clock.advance(100);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return settled;
+}
