@@ -10,7 +10,7 @@ import { createSandbox } from '../support/sandbox.ts';
 
 const APPLE = ['a red apple, blue background', '--seed', '7', '--steps', '6'];
 // So long that it still runs when it has been seen to run.
-const LONG_JOB = { prompt: 'a red apple', steps: 100, seed: '7', previewEverySteps: 0 };
+const LONG_JOB = { prompt: 'a red apple', steps: 100, imageCount: 2, seed: '7', previewEverySteps: 0 };
 const SOON = { timeout: 60_000, interval: 50 };
 
 let sandbox: Sandbox;
@@ -58,7 +58,9 @@ describe('a platform on a data folder', () => {
     first = platform.ready;
     apple = await draw(sandbox, first, APPLE);
     jobId = await submitLongJob(first);
-    await expect.poll(async () => (await progressOf(first, jobId)).step, SOON).toBeGreaterThan(2);
+    // Its row follows with the heartbeat, and by then a fast machine has drawn it.
+    const told = 'select 1 from job_progress where job_id = $1 and step > 2 limit 1';
+    await expect.poll(() => rowsOf(first.databaseUrl, told, [jobId]), SOON).toHaveLength(1);
     const family = await familyOf(platform.pid);
     // The platform itself, Postgres, the node, the guardian.
     expect(family.length).toBeGreaterThanOrEqual(4);
@@ -78,9 +80,12 @@ describe('a platform on a data folder', () => {
     await expect.poll(async () => (await progressOf(ready, jobId)).state, SOON).toBe('SUCCEEDED');
     const of = (sql: string) => rowsOf(ready.databaseUrl, sql, [jobId]);
     expect(await of('select kind from usage_entry where job_id = $1')).toEqual([{ kind: 'USAGE' }]);
-    expect(await of('select position from image where job_id = $1')).toEqual([{ position: 0 }]);
+    expect(await of('select position from image where job_id = $1 order by position')).toEqual([
+      { position: 0 },
+      { position: 1 },
+    ]);
     expect(await of('select type from event where job_id = $1 order by sequence')).toEqual(
-      ['QUEUED', 'STARTED', 'REQUEUED', 'STARTED', 'IMAGE', 'COMPLETED'].map((type) => ({ type })),
+      ['QUEUED', 'STARTED', 'REQUEUED', 'STARTED', 'IMAGE', 'IMAGE', 'COMPLETED'].map((type) => ({ type })),
     );
 
     const family = await familyOf(platform.pid);
