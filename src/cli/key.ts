@@ -1,13 +1,20 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { KeyEnvironment, Permission } from '../domains/tenancy/index.ts';
+import type { KeyEnvironment, ListedKey, Permission } from '../domains/tenancy/index.ts';
 import { KEY_ENVIRONMENTS, PERMISSIONS, TENANT_PERMISSIONS } from '../domains/tenancy/index.ts';
+import { systemClock } from '../kernel/clock.ts';
 import type { Id } from '../kernel/ids.ts';
 import { parseId } from '../kernel/ids.ts';
 import type { Host } from './host.ts';
 import type { InstallationFlags } from './installation.ts';
 import { addInstallationOptions, openInstallation } from './installation.ts';
 import { interruptible } from './interruptible.ts';
+import { keyTable } from './key-table.ts';
 import { printJson } from './output.ts';
+
+interface ListFlags extends InstallationFlags {
+  readonly tenant?: Id<'tenant'>;
+  readonly json?: boolean;
+}
 
 interface KeyFlags extends InstallationFlags {
   readonly tenant: Id<'tenant'>;
@@ -17,9 +24,18 @@ interface KeyFlags extends InstallationFlags {
   readonly json?: boolean;
 }
 
-/** `darkroom key create --tenant ID`. */
+/** `darkroom key`: what an operator does with API keys. */
 export function keyCommand(host: Host): Command {
-  const create = addInstallationOptions(new Command('create'))
+  return new Command('key')
+    .description('manage API keys')
+    .addCommand(keyCreateCommand(host))
+    .addCommand(keyListCommand(host))
+    .addCommand(keyRevokeCommand(host));
+}
+
+/** `darkroom key create --tenant ID`. */
+function keyCreateCommand(host: Host): Command {
+  return addInstallationOptions(new Command('create'))
     .description('create an API key; its text is shown this once')
     .requiredOption('--tenant <id>', 'whose key it is', parseTenantId)
     .option('--name <text>', 'what the key is for', 'key')
@@ -50,12 +66,60 @@ export function keyCommand(host: Host): Command {
         return 0;
       }),
     );
-  return new Command('key').description('manage API keys').addCommand(create);
+}
+
+/** `darkroom key list`. */
+function keyListCommand(host: Host): Command {
+  return addInstallationOptions(new Command('list'))
+    .description('show the API keys, those that are revoked too, and never their text')
+    .option('--tenant <id>', 'those of one tenant alone', parseTenantId)
+    .option(
+      '--json',
+      'print one line of JSON: an array of {keyId, tenantId, name, key, environment, scopes, createdAt, expiresAt, revokedAt, lastJobAt}',
+    )
+    .action((flags: ListFlags) =>
+      interruptible(host, async () => {
+        await using operator = await openInstallation(host, flags);
+        const keys = await operator.onboarding.listKeys(flags.tenant ?? null);
+        if (flags.json) printJson(host.stdout, keys.map(toListed));
+        else host.stdout.write(keyTable(keys, new Date(systemClock.nowMs())));
+        return 0;
+      }),
+    );
+}
+
+/** `darkroom key revoke ID`. */
+function keyRevokeCommand(host: Host): Command {
+  return addInstallationOptions(new Command('revoke'))
+    .description('end an API key at once and for good; its open sockets are closed within five seconds')
+    .argument('<id>', 'the id that `key list` shows', parseKeyId)
+    .option('--json', 'print one line of JSON: {keyId, tenantId, revokedAt, wasRevoked}')
+    .action((keyId: Id<'key'>, flags: InstallationFlags & { readonly json?: boolean }) =>
+      interruptible(host, async () => {
+        await using operator = await openInstallation(host, flags);
+        const { tenantId, revokedAt, wasRevoked } = await operator.onboarding.revokeKey(keyId);
+        if (flags.json) printJson(host.stdout, { keyId, tenantId, revokedAt, wasRevoked });
+        else if (wasRevoked)
+          host.stdout.write(`${keyId} was revoked already, at ${revokedAt.toISOString()}.\n`);
+        else host.stdout.write(`${keyId} is revoked.\n`);
+        return 0;
+      }),
+    );
+}
+
+function toListed({ id: keyId, permissions: scopes, prefix, last4, ...key }: ListedKey) {
+  return { keyId, ...key, key: `${prefix}…${last4}`, scopes };
 }
 
 function parseTenantId(text: string): Id<'tenant'> {
   const id = parseId('tenant', text);
   if (id === null) throw new InvalidArgumentError('A tenant id looks like ten_01J….');
+  return id;
+}
+
+function parseKeyId(text: string): Id<'key'> {
+  const id = parseId('key', text);
+  if (id === null) throw new InvalidArgumentError('A key id looks like key_01J…, as `key list` shows it.');
   return id;
 }
 

@@ -147,7 +147,7 @@ interface FirstKey {
 async function revokeFirstKey({ urls, keys }: Parts, { text }: FirstKey): Promise<void> {
   if (text === null) return;
   await using operator = openOperator(urls.system, keys.pepper);
-  await operator.onboarding.revokeKey(text);
+  await operator.onboarding.revokeKeyText(text);
 }
 
 async function readyLineOf(

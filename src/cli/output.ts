@@ -61,7 +61,12 @@ function describe(error: unknown): string {
   return advice === undefined ? error.message : `${error.message} ${advice}`;
 }
 
-// A message comes from the other side of a wire: control characters stay out of the terminal.
+/** What came from elsewhere, such as a name, with what would move a terminal's cursor made into spaces. */
+export function withoutControls(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+}
+
+// A message comes from the other side of a wire.
 function oneLine(text: string): string {
-  return `${text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim()}\n`;
+  return `${withoutControls(text)}\n`;
 }

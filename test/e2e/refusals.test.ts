@@ -159,6 +159,8 @@ describe.concurrent('the command line', () => {
     ['migrate', '--reset-passwords --json'],
     ['tenant create', '--slug --credits --data --json'],
     ['key create', '--tenant --scopes --data --json'],
+    ['key list', '--tenant --data --json'],
+    ['key revoke', '--data --json'],
     ['', 'start demo generate node migrate tenant key'],
   ])('explains `%s` and all that it takes', async (command, names) => {
     await using sandbox = await createSandbox();

@@ -3,6 +3,7 @@ export { createAccess } from './access.ts';
 export type { Actor, KeyEnvironment, Permission } from './actor.ts';
 export { KEY_ENVIRONMENTS, PERMISSIONS, requirePermission, TENANT_PERMISSIONS } from './actor.ts';
 export { asPlatform, asTenant } from './as-tenant.ts';
+export type { ListedKey, RevokedKey } from './key-store.ts';
 export { createKeyText, isKeyText } from './key.ts';
 export type { ApiKey, Plan, Tenant, TenantState } from './store.ts';
 export { findPlanOf } from './store.ts';

@@ -7,6 +7,8 @@ import { isUniqueViolation, lockSeeding } from '../../platform/db/index.ts';
 import type { KeyEnvironment, Permission } from './actor.ts';
 import { TENANT_PERMISSIONS } from './actor.ts';
 import { asPlatform } from './as-tenant.ts';
+import type { ListedKey, RevokedKey } from './key-store.ts';
+import { listKeys, revokeKeyById } from './key-store.ts';
 import { createKeyText, hashKey } from './key.ts';
 import type { ApiKey, Plan, Tenant } from './store.ts';
 import {
@@ -72,8 +74,26 @@ export function createOnboarding(deps: OnboardingDeps, openLedger: OpenLedger) {
     issueKey: (tenantId: Id<'tenant'>, request: KeyRequest): Promise<IssuedKey> =>
       issueKey(deps, tenantId, request),
 
-    /** Ends a key's force at once and for good. */
-    revokeKey: (text: string): Promise<void> =>
+    /** The keys of one tenant, or with null of all. Rejects with NOT_FOUND when there is no such tenant. */
+    listKeys: (tenantId: Id<'tenant'> | null): Promise<readonly ListedKey[]> =>
+      asPlatform(deps.systemDb, async (tx) => {
+        if (tenantId !== null) await requireTenant(tx, tenantId);
+        return listKeys(tx, tenantId);
+      }),
+
+    /**
+     * Ends a key's force at once and for good; one that is revoked stays as it is. Rejects with NOT_FOUND
+     * when there is no such key.
+     */
+    revokeKey: (id: Id<'key'>): Promise<RevokedKey> =>
+      asPlatform(deps.systemDb, async (tx) => {
+        const revoked = await revokeKeyById(tx, id);
+        if (!revoked) throw new DomainError('NOT_FOUND', `There is no key ${id}.`, { field: ['keyId'] });
+        return revoked;
+      }),
+
+    /** As `revokeKey`, for whoever has the key's text; nothing happens when there is none of that text. */
+    revokeKeyText: (text: string): Promise<void> =>
       asPlatform(deps.systemDb, (tx) => revokeKeyByHash(tx, hashKey(text, deps.pepper))),
   };
 }
@@ -130,10 +150,13 @@ async function issueKey(
     createdAt: new Date(clock.nowMs()),
   };
   await asPlatform(systemDb, async (tx) => {
-    if (!(await findTenant(tx, tenantId))) {
-      throw new DomainError('NOT_FOUND', `There is no tenant ${tenantId}.`, { field: ['tenantId'] });
-    }
+    await requireTenant(tx, tenantId);
     await insertKey(tx, { ...key, tenantId, hash: hashKey(text, pepper) });
   });
   return { key, text };
+}
+
+async function requireTenant(tx: Tx, tenantId: Id<'tenant'>): Promise<void> {
+  if (await findTenant(tx, tenantId)) return;
+  throw new DomainError('NOT_FOUND', `There is no tenant ${tenantId}.`, { field: ['tenantId'] });
 }

@@ -76,7 +76,7 @@ export async function findKeyByHash(db: Db, hash: Uint8Array): Promise<KeyRecord
 }
 
 /** A scope that this version does not know grants nothing. */
-function toPermissions(scopes: readonly string[]): readonly Permission[] {
+export function toPermissions(scopes: readonly string[]): readonly Permission[] {
   return PERMISSIONS.filter((permission) => scopes.includes(permission));
 }
 
