@@ -8,16 +8,20 @@ import { unarmed } from '../../src/kernel/fault-points.ts';
 import type { Id } from '../../src/kernel/ids.ts';
 import { createIds } from '../../src/kernel/ids.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
+import { connect } from '../../src/platform/db/connect.ts';
 import { openDb } from '../../src/platform/db/index.ts';
 import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
+import type { TestDatabase } from '../support/database.ts';
 import { createDatabase } from '../support/database.ts';
 import { QUICK } from '../support/jobs.ts';
 
 const newId = createIds(systemClock, systemRandom);
 const silentBell = { ring: () => {} };
 const LEASE_MS = 60_000;
+const SOON = { timeout: 20_000 };
 
+let database: TestDatabase;
 let app: TestApp;
 let tenant: TestTenant;
 let stack: AsyncDisposableStack;
@@ -29,7 +33,7 @@ let reaper: Parameters<typeof reap>[0];
 // the tests alone claim and reap them.
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
-  const database = stack.use(await createDatabase());
+  database = stack.use(await createDatabase());
   app = stack.use(await startApp({ database }, { background: { reapEveryMs: 3_600_000 } }));
   tenant = await app.createTenant({ credits: 1_000_000 });
   const open = (url: string) =>
@@ -220,33 +224,61 @@ describe('the reaper', () => {
 });
 
 describe('a job that was cancelled when its holder gives it back', () => {
-  const held = async () => {
-    const { id } = await submit();
+  const hold = async () => {
     const holder = newId('dispatcher');
+    await submit();
     const [job] = await claim(1, holder);
     if (!job) throw new Error('nothing was claimed');
-    await tenant.client.cancelJob(id);
-    return { id, holder, job };
+    return { holder, job };
   };
-  const end = async (id: string) => {
-    expect(await claim()).toEqual([]);
-    expect(await reap(reaper)).toEqual({ id, state: 'CANCELLED' });
-    return tenant.client.job(id);
-  };
+  type Held = Awaited<ReturnType<typeof hold>>;
+  const release = ({ job }: Held) =>
+    scheduling.release({ ...runOf(job), id: job.id, step: 3, isAttempt: true, delayMs: 60_000 });
+  const abandon = ({ holder }: Held) => scheduling.abandon(holder);
 
-  it('never runs again: it is ended at once, and charged for the steps that ran', async () => {
-    const { id, job } = await held();
-    const gift = { ...runOf(job), id: job.id, step: 3, isAttempt: true, delayMs: 60_000 };
-    expect(await scheduling.release(gift)).toBe(true);
-    expect(await end(id)).toMatchObject({ state: 'CANCELLED', credits: 3 });
-    const events = await Array.fromAsync(tenant.client.followJob(id));
-    expect(events.map(({ type }) => type)).toEqual(['QUEUED', 'STARTED', 'CANCELLED']);
+  it.each([
+    ['and is charged for the steps that ran', release, 3],
+    ['and for those last reported when the holder has no time to say more', abandon, 2],
+  ])('ends there, %s', async (_, giveBack, credits) => {
+    const held = await hold();
+    const { job } = held;
+    await scheduling.renew([{ ...job, step: 2, usedSequence: job.nextSequence }], LEASE_MS);
+    await tenant.client.cancelJob(job.id);
+    await giveBack(held);
+    expect(await tenant.client.job(job.id)).toMatchObject({ state: 'CANCELLED', credits });
+    expect(await app.sql('select credits from usage_entry where job_id = $1', [job.id])).toEqual([
+      { credits: -credits },
+    ]);
+    expect(await reap(reaper)).toBeNull();
+    const types = (await Array.fromAsync(tenant.client.followJob(job.id))).map(({ type }) => type);
+    expect(types.filter((type) => type !== 'GAP')).toEqual(['QUEUED', 'STARTED', 'CANCELLED']);
   });
 
-  it('never runs again when the holder has no time to say how far it is', async () => {
-    const { id, holder } = await held();
-    await scheduling.abandon(holder);
-    expect(await end(id)).toMatchObject({ state: 'CANCELLED', credits: 0 });
+  it.each([
+    ['is given back', release],
+    ['is abandoned', abandon],
+  ])('ends also when the cancel is being written while it %s', async (_, giveBack) => {
+    const held = await hold();
+    const { id } = held.job;
+    await using canceller = await connect({ url: database.adminUrl, applicationName: 'test' });
+    await canceller.query('begin');
+    await canceller.query('update job set cancel_requested_at = now() where id = $1', [id]);
+    const given = giveBack(held);
+    const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    await expect.poll(() => app.sql(waiting), SOON).not.toEqual([]);
+    await canceller.query('commit');
+    await given;
+    expect(await rowOf(id)).toMatchObject({ state: 'CANCELLED' });
+  });
+
+  it('cannot be put into the queue by anybody', async () => {
+    const { job } = await hold();
+    await tenant.client.cancelJob(job.id);
+    const requeue = app.sql(
+      `update job set state = 'QUEUED', holder = null, lease_until = null where id = $1`,
+      [job.id],
+    );
+    await expect(requeue).rejects.toThrow('job_not_cancelled');
   });
 });
 

@@ -2,37 +2,18 @@ import { messageOf } from '../../kernel/errors.ts';
 import type { Id, NewId } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import { isRetryableDatabaseError, isTransactionConflict } from '../../platform/db/index.ts';
-import type { JobError, NewStateEvent } from '../generation/index.ts';
-import { insertStateEvents, partialCredits } from '../generation/index.ts';
-import { settle } from '../metering/index.ts';
+import type { JobError } from '../generation/index.ts';
+import { insertStateEvents } from '../generation/index.ts';
+import type { EndedRow, Moved } from './end-store.ts';
+import { endJob, eventOf } from './end-store.ts';
 
 /** A job this often left behind by dying dispatchers is more likely to be killing them. */
 export const RECOVERIES_MAX = 10;
-
-/** A running job that somebody other than its holder ends. */
-interface EndedRow {
-  readonly tenant_id: Id<'tenant'>;
-  readonly id: Id<'job'>;
-  readonly step: number;
-  readonly total_steps: number;
-  readonly credits: number;
-  readonly last_sequence: number;
-}
 
 interface OrphanRow extends EndedRow {
   readonly recoveries: number;
   readonly cancel: boolean;
 }
-
-export interface Reaped {
-  readonly id: Id<'job'>;
-  readonly state: 'QUEUED' | 'CANCELLED' | 'FAILED';
-}
-
-const UNREADABLE: JobError = {
-  code: 'INTERNAL',
-  message: 'The job failed by a fault of ours. It was not charged.',
-};
 
 const POISONED: JobError = {
   code: 'POISONED',
@@ -55,7 +36,7 @@ export class OrphanError extends Error {
  * asked for, or FAILED when it has been recovered too often. Null when there is none outside `except`. The
  * fence grows, so that a holder that was only asleep can write nothing more.
  */
-export async function reapOne(tx: Tx, newId: NewId, except: ReadonlySet<Id<'job'>>): Promise<Reaped | null> {
+export async function reapOne(tx: Tx, newId: NewId, except: ReadonlySet<Id<'job'>>): Promise<Moved | null> {
   const [row] = await tx.$queryRaw<OrphanRow[]>`
     select tenant_id, id, step, total_steps, credits, recoveries, last_sequence,
       cancel_requested_at is not null as cancel
@@ -74,40 +55,13 @@ export async function reapOne(tx: Tx, newId: NewId, except: ReadonlySet<Id<'job'
   }
 }
 
-async function recover(tx: Tx, newId: NewId, row: OrphanRow): Promise<Reaped> {
-  if (row.cancel) return end(tx, newId, { row, error: null });
-  if (row.recoveries >= RECOVERIES_MAX) return end(tx, newId, { row, error: POISONED });
+async function recover(tx: Tx, newId: NewId, row: OrphanRow): Promise<Moved> {
+  if (row.cancel) return endJob(tx, newId, { row, error: null });
+  if (row.recoveries >= RECOVERIES_MAX) return endJob(tx, newId, { row, error: POISONED });
   await tx.$executeRaw`
     update job set state = 'QUEUED', fence = fence + 1, holder = null, lease_until = null, step = 0,
       recoveries = recoveries + 1, last_sequence = last_sequence + 1
     where tenant_id = ${row.tenant_id} and id = ${row.id}`;
   await insertStateEvents(tx, [eventOf(row, { type: 'REQUEUED' })]);
   return { id: row.id, state: 'QUEUED' };
-}
-
-/** Ends a claimed job whose recipe cannot be read. */
-export async function failUnreadable(tx: Tx, newId: NewId, row: Omit<EndedRow, 'step'>): Promise<void> {
-  await end(tx, newId, { row: { ...row, step: 0 }, error: UNREADABLE });
-}
-
-/** FAILED with `error`, or CANCELLED when there is none. */
-async function end(
-  tx: Tx,
-  newId: NewId,
-  { row, error }: { readonly row: EndedRow; readonly error: JobError | null },
-): Promise<Reaped> {
-  const state = error ? 'FAILED' : 'CANCELLED';
-  const credits = error ? 0 : partialCredits(row.credits, row.step, row.total_steps);
-  await tx.$executeRaw`
-    update job set state = ${state}::job_state, fence = fence + 1, holder = null, lease_until = null,
-      last_sequence = last_sequence + 1, credits = ${credits}, finished_at = clock_timestamp(),
-      error_code = ${error?.code ?? null}, error_message = ${error?.message ?? null}
-    where tenant_id = ${row.tenant_id} and id = ${row.id}`;
-  await settle(tx, newId, { tenantId: row.tenant_id, jobId: row.id, usedCredits: credits });
-  await insertStateEvents(tx, [eventOf(row, { type: state, ...(error && { error }) })]);
-  return { id: row.id, state };
-}
-
-function eventOf(row: EndedRow, more: Pick<NewStateEvent, 'type' | 'error'>): NewStateEvent {
-  return { tenantId: row.tenant_id, jobId: row.id, sequence: row.last_sequence + 1, step: row.step, ...more };
 }

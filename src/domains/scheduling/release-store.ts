@@ -1,7 +1,9 @@
-import type { Id } from '../../kernel/ids.ts';
+import type { Id, NewId } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import type { NewProgress } from '../generation/index.ts';
 import { insertProgress, insertStateEvents } from '../generation/index.ts';
+import type { EndedRow, Moved } from './end-store.ts';
+import { endJob } from './end-store.ts';
 
 /** A job that its holder gives back unfinished. */
 export interface GivenBack {
@@ -19,23 +21,31 @@ export interface GivenBack {
 }
 
 /**
- * Puts the job back into the queue at once, without waiting for its lease; one that was cancelled meanwhile is
- * left for the reaper to end, who charges for the steps that ran. False when it is no longer the caller's.
+ * Puts the job back into the queue at once, without waiting for its lease, or ends it when its tenant has asked
+ * for that. Its row is locked before the two are told apart, so that no cancel comes between. Null when it is no
+ * longer the caller's.
  */
-export async function releaseJob(tx: Tx, job: GivenBack): Promise<boolean> {
+export async function releaseJob(tx: Tx, newId: NewId, job: GivenBack): Promise<Moved | null> {
   const { tenantId, id, nextSequence } = job;
   await insertProgress(tx, job.pending);
-  const ended = await tx.$executeRaw`
-    update job set lease_until = clock_timestamp(), step = ${job.step}, last_sequence = ${nextSequence - 1}
-    where tenant_id = ${tenantId} and id = ${id} and fence = ${job.fence} and state = 'RUNNING'
-      and cancel_requested_at is not null`;
-  if (ended > 0) return true;
-  const changed = await tx.$executeRaw`
+  const [held] = await tx.$queryRaw<HeldRow[]>`
+    select total_steps, credits, cancel_requested_at is not null as cancel
+    from job where tenant_id = ${tenantId} and id = ${id} and fence = ${job.fence} and state = 'RUNNING'
+    for no key update`;
+  if (!held) return null;
+  if (held.cancel) {
+    const row = { ...held, tenant_id: tenantId, id, step: job.step, last_sequence: nextSequence - 1 };
+    return endJob(tx, newId, { row, error: null });
+  }
+  await tx.$executeRaw`
     update job set state = 'QUEUED', fence = fence + 1, holder = null, lease_until = null, step = 0,
       last_sequence = ${nextSequence}, attempts = attempts + ${job.isAttempt ? 1 : 0}::int,
       not_before = clock_timestamp() + make_interval(secs => ${job.delayMs / 1000}::float8)
-    where tenant_id = ${tenantId} and id = ${id} and fence = ${job.fence} and state = 'RUNNING'`;
-  if (changed === 0) return false;
+    where tenant_id = ${tenantId} and id = ${id}`;
   await insertStateEvents(tx, [{ tenantId, jobId: id, sequence: nextSequence, type: 'REQUEUED' }]);
-  return true;
+  return { id, state: 'QUEUED' };
+}
+
+interface HeldRow extends Pick<EndedRow, 'total_steps' | 'credits'> {
+  readonly cancel: boolean;
 }

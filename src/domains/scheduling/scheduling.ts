@@ -6,10 +6,11 @@ import { asPlatform } from '../tenancy/index.ts';
 import { abandonJobs } from './abandon-store.ts';
 import type { ClaimedJob, ClaimRequest } from './claim-store.ts';
 import { claimJobs } from './claim-store.ts';
+import type { Moved } from './end-store.ts';
+import { failUnreadable } from './end-store.ts';
 import type { Pulse, Renewal } from './lease-store.ts';
 import { renewLeases } from './lease-store.ts';
-import type { Reaped } from './reap-store.ts';
-import { failUnreadable, reapOne } from './reap-store.ts';
+import { reapOne } from './reap-store.ts';
 import type { GivenBack } from './release-store.ts';
 import { releaseJob } from './release-store.ts';
 import { trimAlone, trimIdempotencyRecords, trimProgress } from './trim-store.ts';
@@ -59,21 +60,17 @@ export function createScheduling({ dispatcherDb, bell, newId }: SchedulingDeps) 
       for (const jobId of new Set(rows.map((row) => row.jobId))) bell.ring(EVENTS_CHANNEL, jobId);
     },
 
-    /** Puts a job back into the queue at once. False when it is no longer the caller's. */
+    /** Puts a job back into the queue at once, or ends it when it is to be cancelled. False when it is no longer the caller's. */
     async release(job: GivenBack): Promise<boolean> {
-      const isOurs = await asPlatform(dispatcherDb, (tx) => releaseJob(tx, job));
-      if (isOurs) {
-        bell.ring(EVENTS_CHANNEL, job.id);
-        bell.ring(QUEUE_CHANNEL, job.id);
-      }
-      return isOurs;
+      const moved = await asPlatform(dispatcherDb, (tx) => releaseJob(tx, newId, job));
+      if (moved) ringFor(bell, moved);
+      return moved !== null;
     },
 
-    /** Puts all jobs of a holder that has no time left back into the queue at once. */
+    /** Puts all jobs of a holder that has no time left back into the queue at once, and ends those to be cancelled. */
     async abandon(holder: Id<'dispatcher'>): Promise<void> {
-      for (const id of await asPlatform(dispatcherDb, (tx) => abandonJobs(tx, holder))) {
-        bell.ring(EVENTS_CHANNEL, id);
-        bell.ring(QUEUE_CHANNEL, id);
+      for (const moved of await asPlatform(dispatcherDb, (tx) => abandonJobs(tx, newId, holder))) {
+        ringFor(bell, moved);
       }
     },
   };
@@ -93,13 +90,15 @@ export interface ReaperDeps {
 export async function reap(
   { systemDb, bell, newId }: ReaperDeps,
   except: ReadonlySet<Id<'job'>> = new Set(),
-): Promise<Reaped | null> {
+): Promise<Moved | null> {
   const reaped = await asPlatform(systemDb, (tx) => reapOne(tx, newId, except));
-  if (reaped) {
-    bell.ring(EVENTS_CHANNEL, reaped.id);
-    if (reaped.state === 'QUEUED') bell.ring(QUEUE_CHANNEL, reaped.id);
-  }
+  if (reaped) ringFor(bell, reaped);
   return reaped;
+}
+
+function ringFor(bell: Bell, { id, state }: Moved): void {
+  bell.ring(EVENTS_CHANNEL, id);
+  if (state === 'QUEUED') bell.ring(QUEUE_CHANNEL, id);
 }
 
 // Each batch is a transaction that ends long before the role's statement time-out.
