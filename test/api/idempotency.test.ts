@@ -97,22 +97,76 @@ describe('an idempotency key', () => {
     expect(second.job?.id).not.toBe(first.job?.id);
   });
 
-  it('takes null and nothing for the same, and any other difference for one', async () => {
+  it('stands for what a request means, however that is written', async () => {
+    const tenant = await app.createTenant();
+    const notes = [...metadata, { key: 'colour', value: 'red' }];
+    const { job } = await submit(tenant, { metadata: notes, seed: '7', guidanceScale: 4 });
+    const [variant] = await tenant.client.variants();
+    const { nativeSize, defaults } = variant?.liveVersion ?? {};
+    for (const input of [
+      { steps: 4, guidanceScale: 4 },
+      { seed: 7, guidanceScale: 4 },
+      { metadata: notes.toReversed() },
+      { metadata: notes.map(({ key, value }) => ({ value, key })) },
+      { imageCount: 1, previewEverySteps: 5, outputFormat: 'PNG', negativePrompt: '' },
+      { width: nativeSize, height: nativeSize, variantId: variant?.id },
+      { scheduler: defaults?.scheduler, sigmaSchedule: defaults?.sigmaSchedule },
+    ]) {
+      const again = { metadata: notes, seed: '7', ...input };
+      expect(await submit(tenant, again), JSON.stringify(input)).toEqual({ job, userErrors: [] });
+    }
+    expect(await rowsOf(tenant)).toEqual({ ...ONE, job_metadata: 2 });
+  });
+
+  it('is a CONFLICT for a request that means something else', async () => {
     const tenant = await app.createTenant();
     const { job } = await submit(tenant, { metadata, seed: null, steps: 4 });
     expect(await submit(tenant, { metadata })).toEqual({ job, userErrors: [] });
     const conflict = { job: null, userErrors: [{ code: 'CONFLICT', field: ['idempotencyKey'] }] };
+    const [defaults] = (await tenant.client.variants()).map(({ liveVersion }) => liveVersion.defaults);
     for (const input of [
       {},
       { metadata: [] },
       { metadata, prompt: 'an apple ' },
       { metadata, prompt: 'an apple\u0301' },
       { metadata, seed: '0' },
-      { metadata, imageCount: 1 },
+      { metadata, imageCount: 2 },
+      { metadata, negativePrompt: ' ' },
+      { metadata, variantId: 'var_00000000000000000000000000' },
+      // Named, it brings its own noise levels along.
+      { metadata, scheduler: defaults?.scheduler },
       { metadata: [{ key: 'order', value: '7 ' }] },
+      { metadata: [{ key: '7', value: 'order' }] },
     ]) {
-      expect(await submit(tenant, input)).toEqual(conflict);
+      expect(await submit(tenant, input), JSON.stringify(input)).toEqual(conflict);
     }
     expect(await rowsOf(tenant)).toEqual(ONE);
+  });
+
+  it('of a request that is repeated as it was holds when the defaults have changed, or the variant went', async () => {
+    const tenant = await app.createTenant();
+    const { job } = await submit(tenant, {});
+    await app.sql(
+      `update variant_version set manifest = jsonb_set(manifest, '{defaults,guidanceScale}', '5')`,
+    );
+    expect(await submit(tenant, {})).toEqual({ job, userErrors: [] });
+    await app.sql(`update variant set visibility = 'PRIVATE'`);
+    expect(await submit(tenant, {})).toEqual({ job, userErrors: [] });
+    await app.sql(`update variant set visibility = 'PUBLIC'`);
+    await app.sql(
+      `update variant_version set manifest = jsonb_set(manifest, '{defaults,guidanceScale}', '4')`,
+    );
+  });
+
+  it('of the test environment is another than the same of the live one', async () => {
+    const live = await app.createTenant();
+    const { text } = await app.app.onboarding.issueKey(live.id, { name: 'test', environment: 'TEST' });
+    const test = { ...live, apiKey: text };
+    const [first, second] = [await submit(live, {}), await submit(test, {})];
+    expect(second.userErrors).toEqual([]);
+    expect(second.job?.id).not.toBe(first.job?.id);
+    expect(await submit(test, { steps: 5 })).toMatchObject({ userErrors: [{ code: 'CONFLICT' }] });
+    expect(await submit(test, {})).toEqual(second);
+    expect(await submit(live, {})).toEqual(first);
   });
 });

@@ -159,39 +159,6 @@ export async function markFinished(tx: Tx, final: FinalState): Promise<boolean> 
   return changed === 1;
 }
 
-export interface IdempotencyKey {
-  readonly tenantId: Id<'tenant'>;
-  readonly operation: string;
-  readonly key: string;
-}
-
-/** The 24 hours for which a key is remembered. */
-export const IDEMPOTENCY_HOURS = 24;
-
-/**
- * Records the key for `jobId`, or returns the job and request that it stands for already. A twin
- * that is being submitted at this moment is waited for.
- */
-export async function claimIdempotencyKey(
-  tx: Tx,
-  { tenantId, operation, key }: IdempotencyKey,
-  request: { readonly jobId: Id<'job'>; readonly hash: Uint8Array },
-): Promise<{ readonly jobId: Id<'job'>; readonly hash: Uint8Array } | null> {
-  await tx.$executeRaw`
-    delete from idempotency_record
-    where tenant_id = ${tenantId} and operation = ${operation} and key = ${key}
-      and created_at < clock_timestamp() - make_interval(hours => ${IDEMPOTENCY_HOURS}::int)`;
-  const inserted = await tx.$executeRaw`
-    insert into idempotency_record (tenant_id, operation, key, request_hash, job_id)
-    values (${tenantId}, ${operation}, ${key}, ${request.hash}, ${request.jobId})
-    on conflict do nothing`;
-  if (inserted === 1) return null;
-  const row = await tx.idempotencyRecord.findUniqueOrThrow({
-    where: { tenantId_operation_key: { tenantId, operation, key } },
-  });
-  return { jobId: row.jobId as Id<'job'>, hash: row.requestHash };
-}
-
 function toJob(row: JobRow): Job {
   const { settings } = parseRecipe(row.recipe);
   return {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Tokenizer } from '../../diffusion/index.ts';
 import { compilePlan, resolveSettings, validate } from '../../diffusion/index.ts';
 import { DomainError } from '../../kernel/errors.ts';
@@ -14,9 +13,11 @@ import { checkSubmission, isIdempotencyKey } from './check-submission.ts';
 import { QUEUE_CHANNEL } from './events/doorbell.ts';
 import { insertStateEvents } from './events/store.ts';
 import type { GenerationDeps } from './deps.ts';
+import { claimIdempotencyKey } from './idempotency-store.ts';
+import { hashOfMeaning, hashOfRequest, isSameRequest } from './idempotency.ts';
 import type { Job, JobSettings, JobSubmission } from './job.ts';
 import type { Recipe } from './recipe.ts';
-import { claimIdempotencyKey, countOpenJobs, findJob, insertJob, lockSubmits } from './store.ts';
+import { countOpenJobs, findJob, insertJob, lockSubmits } from './store.ts';
 
 const PREVIEW_EVERY_STEPS = 5;
 const OPERATION = 'jobSubmit';
@@ -26,9 +27,11 @@ export async function submit(deps: GenerationDeps, actor: Actor, submission: Job
   requirePermission(actor, 'JOBS_WRITE');
   const jobId = deps.newId('job');
   const job = await asTenant(deps.db, actor.tenantId, async (tx) => {
-    const earlier = await findEarlier(tx, actor, { submission, jobId });
+    const choice = await choose(deps, tx, { actor, submission });
+    const earlier = await findEarlier(tx, { actor, submission, jobId }, choice);
     if (earlier) return earlier;
-    const created = await create(deps, tx, { actor, submission, jobId });
+    if (choice instanceof DomainError) throw choice;
+    const created = await create(deps, tx, { actor, submission, jobId, choice });
     deps.reach('submit.before-commit');
     return created;
   });
@@ -45,14 +48,38 @@ interface Submission {
   readonly jobId: Id<'job'>;
 }
 
-async function create(deps: GenerationDeps, tx: Tx, { actor, submission, jobId }: Submission): Promise<Job> {
+/** What a submission comes to once everything that it left open is settled. */
+interface Choice {
+  readonly variant: Variant;
+  readonly settings: JobSettings;
+}
+
+/** Returns the refusal of a variant, for a repeated request is answered all the same. */
+async function choose(
+  deps: GenerationDeps,
+  tx: Tx,
+  { actor, submission }: Pick<Submission, 'actor' | 'submission'>,
+): Promise<Choice | DomainError> {
+  try {
+    const variant = await resolveVariant(tx, actor.tenantId, {
+      id: submission.variantId ?? null,
+      isUsable: ({ live }) => deps.tokenizers(live.digest) !== null,
+    });
+    return { variant, settings: chooseSettings(deps, variant, submission) };
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+}
+
+async function create(
+  deps: GenerationDeps,
+  tx: Tx,
+  { actor, submission, jobId, choice }: Submission & { readonly choice: Choice },
+): Promise<Job> {
   const { tenantId } = actor;
-  const variant = await resolveVariant(tx, tenantId, {
-    id: submission.variantId ?? null,
-    isUsable: ({ live }) => deps.tokenizers(live.digest) !== null,
-  });
+  const { variant, settings } = choice;
   const plan = await planOf(tx, tenantId);
-  const settings = chooseSettings(deps, variant, submission);
   const { manifest, schedulerConfig } = variant.live;
   checkSubmission(submission, { settings, findings: validate(manifest, schedulerConfig, settings), plan });
 
@@ -86,36 +113,28 @@ export function engineKeyOf(model: string, version: number): string {
 
 async function findEarlier(
   tx: Tx,
-  actor: Actor,
-  { submission, jobId }: Pick<Submission, 'submission' | 'jobId'>,
+  { actor, submission, jobId }: Submission,
+  choice: Choice | DomainError,
 ): Promise<Job | null> {
+  const { tenantId, environment } = actor;
   const key = submission.idempotencyKey ?? null;
   // An impossible key is refused with the rest of the input, before anything is written under it.
   if (key === null || !isIdempotencyKey(key)) return null;
-  const hash = hashOf(submission);
+  const request = {
+    jobId,
+    hash: hashOfRequest(submission),
+    meaning: choice instanceof DomainError ? null : hashOfMeaning(submission, choice),
+  };
   const earlier = await claimIdempotencyKey(
     tx,
-    { tenantId: actor.tenantId, operation: OPERATION, key },
-    { jobId, hash },
+    { tenantId, environment, operation: OPERATION, key },
+    request,
   );
   if (earlier === null) return null;
-  if (!Buffer.from(earlier.hash).equals(hash)) {
-    throw new DomainError('CONFLICT', 'This idempotency key was used for another job in the last 24 hours.', {
-      field: ['idempotencyKey'],
-    });
-  }
-  return findJob(tx, actor.tenantId, earlier.jobId);
-}
-
-/** Two submissions hash alike when every field that was given is the same. */
-function hashOf(submission: JobSubmission): Buffer {
-  const given = Object.entries(submission).filter(
-    ([name, value]) => name !== 'idempotencyKey' && value != null,
-  );
-  const text = JSON.stringify(given.toSorted(), (_, value: unknown) =>
-    typeof value === 'bigint' ? `${value}` : value,
-  );
-  return createHash('sha256').update(text).digest();
+  if (isSameRequest(earlier, request)) return findJob(tx, tenantId, earlier.jobId);
+  throw new DomainError('CONFLICT', 'This idempotency key was used for another job in the last 24 hours.', {
+    field: ['idempotencyKey'],
+  });
 }
 
 function chooseSettings(deps: GenerationDeps, variant: Variant, submission: JobSubmission): JobSettings {

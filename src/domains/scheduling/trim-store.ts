@@ -41,8 +41,8 @@ export const trimProgress: Trim = {
 export const trimIdempotencyRecords: Trim = {
   lock: 72707372,
   deleteOldest: (tx, limit) => tx.$executeRaw`
-  delete from idempotency_record where (tenant_id, operation, key) in (
-    select tenant_id, operation, key
+  delete from idempotency_record where (tenant_id, environment, operation, key) in (
+    select tenant_id, environment, operation, key
     from idempotency_record
     where created_at < clock_timestamp() - make_interval(hours => ${IDEMPOTENCY_KEPT_HOURS}::int)
     order by created_at
