@@ -55,7 +55,10 @@ export interface ClientOptions {
  * `DarkroomUserErrors`. Holds nothing open between calls.
  */
 export interface Client {
-  /** Queues a job. To make a repeated call harmless give it an `idempotencyKey`. */
+  /**
+   * Queues a job. To make a repeated call harmless give it an `idempotencyKey`. The key needs JOBS_READ
+   * besides JOBS_WRITE, for the answer tells of pictures; the same goes for `cancelJob`.
+   */
   submitJob(input: JobSubmitInput): Promise<Job>;
   /** Null when there is no such job. */
   job(id: string): Promise<Job | null>;

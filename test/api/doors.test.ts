@@ -44,6 +44,30 @@ describe('the HTTP door lets in', () => {
     expect(doors.memory.calls.length).toBe(before);
   });
 
+  it.each([
+    ['images { id }', 1],
+    ['...Seen } } } fragment Seen on Job { ... on Job { ... { events { type }', 1],
+    ['id events @include(if: true) { type }', 1],
+    ['id images @skip(if: $isLean) { id } ... @include(if: $isRich) { events { type } }', 0],
+  ])(
+    'no mutation whose answer needs more than the key may, before it took effect: %s',
+    async (part, refusals) => {
+      const writer = doors.memory.addTenant(['JOBS_WRITE']);
+      const before = doors.memory.calls.filter((call) => call === 'submit').length;
+      const { data, errors } = await post(doors.api.httpUrl, writer, {
+        query: `mutation ($isLean: Boolean = true, $isRich: Boolean = false) {
+        first: jobSubmit(input: { prompt: "a" }) { job { id @skip(if: $isLean) state @include(if: $isRich) credits } }
+        second: jobSubmit(input: { prompt: "b" }) { job { ${part} } } }`,
+      });
+      expect(errors.map(({ extensions: { code } }) => code)).toEqual(
+        Array.from({ length: refusals }, () => 'FORBIDDEN'),
+      );
+      expect(data === null).toBe(refusals > 0);
+      const ran = doors.memory.calls.filter((call) => call === 'submit').length - before;
+      expect(ran).toBe(refusals > 0 ? 0 : 2);
+    },
+  );
+
   it('queries and mutations, and answers every field', async () => {
     const { data } = await submit({
       seed: '18446744073709551615',

@@ -1,50 +1,54 @@
 import type { GraphQLField, GraphQLFieldResolver, GraphQLSchema } from 'graphql';
-import { defaultFieldResolver, getDirectiveValues } from 'graphql';
-import type { Actor, Permission } from '../../domains/tenancy/index.ts';
-import { PERMISSIONS, requirePermission } from '../../domains/tenancy/index.ts';
+import { defaultFieldResolver, isObjectType } from 'graphql';
+import type { Permission } from '../../domains/tenancy/index.ts';
+import { requirePermission } from '../../domains/tenancy/index.ts';
 import type { Context } from '../context.ts';
+import { neededPermissions } from './needed-permissions.ts';
+import { permissionOf } from './permission-of.ts';
 
-type RootField = GraphQLField<unknown, Context>;
+type Field = GraphQLField<unknown, Context>;
+type Call = Parameters<GraphQLFieldResolver<unknown, Context>>;
 
 /**
- * Puts the permission that `@requires` names in front of every root field, before its resolver or
- * the start of its stream. Throws when a root field names none: an operation that nobody thought
- * about must not come into being by being forgotten.
+ * Puts the permission that `@requires` names in front of every field that has it, before its resolver or
+ * the start of its stream. What changes something or starts a stream asks for all permissions of the
+ * whole operation first: a refusal further down would come after it took effect.
+ *
+ * Throws when a root field names none: an operation that nobody thought about must not come into being by
+ * being forgotten.
  */
 export function requirePermissions(schema: GraphQLSchema): GraphQLSchema {
-  for (const root of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
-    for (const field of Object.values(root?.getFields() ?? {})) {
+  const roots = new Set([schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]);
+  for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) {
+    for (const field of Object.values(type.getFields())) {
       const permission = permissionOf(schema, field);
-      if (!permission)
-        throw new Error(`${root?.name}.${field.name} has no @requires: say which permission it needs.`);
-      guard(field, permission);
+      if (permission) guard(field, permission);
+      else if (roots.has(type)) {
+        throw new Error(`${type.name}.${field.name} has no @requires: say which permission it needs.`);
+      }
     }
   }
   return schema;
 }
 
-/** The permission that a root field names, or null. */
-export function permissionOf(schema: GraphQLSchema, field: RootField): Permission | null {
-  const directive = schema.getDirective('requires');
-  const values = directive && field.astNode && getDirectiveValues(directive, field.astNode);
-  return PERMISSIONS.find((each) => each === values?.['permission']) ?? null;
-}
-
-function guard(field: RootField, permission: Permission): void {
+function guard(field: Field, permission: Permission): void {
   const { subscribe, resolve = defaultFieldResolver } = field;
   if (subscribe) {
     field.subscribe = (...call) => {
-      requirePermission(actorOf(call), permission);
+      check(call, permission);
       return subscribe(...call);
     };
     return;
   }
   field.resolve = (...call) => {
-    requirePermission(actorOf(call), permission);
+    check(call, permission);
     return resolve(...call);
   };
 }
 
-function actorOf([, , context]: Parameters<GraphQLFieldResolver<unknown, Context>>): Actor {
-  return context.actor;
+function check([, , { actor }, info]: Call, permission: Permission): void {
+  requirePermission(actor, permission);
+  const { operation, path } = info;
+  if (operation.operation === 'query' || path.prev) return;
+  for (const needed of neededPermissions(info)) requirePermission(actor, needed);
 }

@@ -10,7 +10,8 @@ import {
 import { KEY_ENVIRONMENTS, PERMISSIONS } from '../../domains/tenancy/index.ts';
 import { USER_ERROR_CODES } from '../../kernel/errors.ts';
 import { buildSchema } from './build-schema.ts';
-import { permissionOf, requirePermissions } from './require-permissions.ts';
+import { permissionOf } from './permission-of.ts';
+import { requirePermissions } from './require-permissions.ts';
 
 const schema = buildSchema();
 
