@@ -15,11 +15,14 @@ export interface ProgressDeps {
 }
 
 export interface ProgressWriter {
-  /** Writes what all runs have to tell, every `progressMs`, until `signal` fires. */
+  /**
+   * Writes what all runs have to tell, every `progressMs`, until `signal` fires. A run that is ending tells
+   * nothing here: the numbers that follow are those of its last events.
+   */
   loop(runs: () => Iterable<Run>, signal: AbortSignal): Promise<void>;
   /**
-   * Takes what a run has to tell, for the transaction of its next state event. Waits for a write in
-   * progress first, so that numbers reach the database in their order.
+   * Takes what a run that is ending has to tell, for the transaction of its next state event. Waits for a
+   * write in progress first, so that numbers reach the database in their order.
    */
   take(run: Run): Promise<readonly NewProgress[]>;
 }
@@ -48,7 +51,9 @@ export function createProgressWriter({ scheduling, clock, logger, settings }: Pr
     loop: (runs, signal) =>
       repeat(
         async () => {
-          const rows = [...runs()].flatMap((run) => toRows(run, clock.nowMs()));
+          const rows = [...runs()]
+            .filter(({ isEnding }) => !isEnding)
+            .flatMap((run) => toRows(run, clock.nowMs()));
           if (rows.length > 0) writing = write(rows);
           await writing;
           return settings.progressMs;
