@@ -102,6 +102,9 @@ export interface App extends AsyncDisposable {
   abandon(): Promise<void>;
 }
 
+// A process that is told twice to end has a second for everything.
+const LAST_CLAIM_MS = 300;
+
 const POOL_MAX = { app: 10, auth: 4, dispatcher: 6, system: 3 } as const;
 
 /**
@@ -138,7 +141,11 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
       if (jobs) await untilServed({ dispatcher: jobs.dispatcher, fleet, clock, isNodeExpected }, signal);
     },
     abandon: async () => jobs?.abandon(),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      // While the API says goodbye, other dispatchers take what is queued: here it would only be given back.
+      await jobs?.dispatcher.stopClaiming();
+      await owned.disposeAsync();
+    },
   };
 }
 
@@ -247,6 +254,7 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
     }),
   );
   const abandon = async () => {
+    await dispatcher.stopClaiming(LAST_CLAIM_MS);
     await Promise.all([scheduling.abandon(dispatcher.id), fleet.release(dispatcher.id)]);
   };
   return { dispatcher, abandon };

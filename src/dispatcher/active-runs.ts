@@ -19,8 +19,9 @@ export interface ActiveRuns {
   readonly byJob: ReadonlyMap<Id<'job'>, Run>;
   /** How many U-Net rows an engine of a node has work for, from the claim on. */
   rowsOn(nodeId: Id<'node'>, engineKey: string): number;
-  start(job: ClaimedJob, node: ReadyNode): void;
-  /** Stops the job before its next evaluation, if it is one of ours and not ending anyway. */
+  /** Starts what a claim for `node` brings, cancelled already where that is rung before the claim is answered. */
+  startClaimed(claiming: Promise<readonly ClaimedJob[]>, node: ReadyNode): Promise<void>;
+  /** Stops the job before its next evaluation, if it is one of ours, or is being claimed, and not ending anyway. */
   cancel(jobId: string): void;
   /** Interrupts every run, and those that are only being prepared once they are. */
   interruptAll(interruption: Interruption): void;
@@ -48,23 +49,27 @@ export function createActiveRuns(deps: ActiveRunsDeps): ActiveRuns {
     });
   }
 
+  function start(job: ClaimedJob, node: ReadyNode): void {
+    const done = runToEnd(job, node)
+      .catch((error: unknown) => {
+        const reason = messageOf(error);
+        deps.logger.error({ job: job.id, reason }, 'a run could not be ended; its lease will run out');
+      })
+      .finally(() => {
+        underway.delete(done);
+        deps.onEnded();
+      });
+    underway.set(done, { engine: placeOf(node.node.id, job.engineKey), rows: job.rows });
+  }
+
   return {
     byJob,
     rowsOn: (nodeId, engineKey) =>
       [...underway.values()]
         .filter(({ engine }) => engine === placeOf(nodeId, engineKey))
         .reduce((sum, { rows }) => sum + rows, 0),
-    start(job, node) {
-      const done = runToEnd(job, node)
-        .catch((error: unknown) => {
-          const reason = messageOf(error);
-          deps.logger.error({ job: job.id, reason }, 'a run could not be ended; its lease will run out');
-        })
-        .finally(() => {
-          underway.delete(done);
-          deps.onEnded();
-        });
-      underway.set(done, { engine: placeOf(node.node.id, job.engineKey), rows: job.rows });
+    async startClaimed(claiming, node) {
+      for (const job of await preparations.claimed(claiming)) start(job, node);
     },
     cancel(jobId) {
       const run = byJob.get(jobId as Id<'job'>);

@@ -5,6 +5,7 @@ import type { Completion, Doorbell } from '../domains/generation/index.ts';
 import { CANCEL_CHANNEL, QUEUE_CHANNEL } from '../domains/generation/index.ts';
 import type { Scheduling } from '../domains/scheduling/index.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { endsWithin } from '../kernel/ends-within.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Id } from '../kernel/ids.ts';
 import type { Random } from '../kernel/random.ts';
@@ -39,13 +40,18 @@ export interface DispatcherDeps extends FinishDeps {
 
 /**
  * Drives engines: holds nodes, claims jobs for their free instances, and runs each job step by step.
- * Disposing drains: nothing new is claimed, calls in flight end, unfinished jobs and the nodes are
- * given back at once.
+ * Disposing drains: nothing new is claimed, calls in flight end, and then unfinished jobs and the nodes are
+ * given back at once. What the database does not take in time is left to the leases.
  */
 export interface Dispatcher extends AsyncDisposable {
   readonly id: Id<'dispatcher'>;
   /** Resolves once a node has answered and jobs can run; rejects with the reason of `signal`. */
   ready(signal: AbortSignal): Promise<void>;
+  /**
+   * Claims nothing more; what runs goes on. Resolves once the claim on its way has been answered, or after
+   * `limitMs` in milliseconds: a database that hangs keeps nobody from ending.
+   */
+  stopClaiming(limitMs?: number): Promise<void>;
   /** What its U-Net calls came to since the start. */
   figures(): DispatcherFigures;
 }
@@ -60,6 +66,9 @@ interface Parts {
   /** Rung when the nodes need a look. */
   readonly tendWake: Wake;
 }
+
+// As long as a transaction may take.
+const DATABASE_MS = 10_000;
 
 /** Starts a dispatcher; it takes whatever nodes are free, now and later. */
 export function startDispatcher(deps: DispatcherDeps): Dispatcher {
@@ -80,29 +89,39 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
   const progress = createProgressWriter(deps);
   const runs = createActiveRuns({ ...deps, nodes, progress, onEnded: () => wake.ring() });
   const parts: Parts = { id, nodes, runs, wake, tendWake };
+  const claiming = new AbortController();
   const stopping = new AbortController();
   // Heartbeats and progress go on while the drain lasts, so that a job that is being ended stays ours.
   const drained = new AbortController();
   const silence = listen(deps, parts);
+  const claims = claimLoop(deps, parts, claiming.signal);
   const loops = [
-    claimLoop(deps, parts, stopping.signal),
     tendLoop(deps, parts, stopping.signal),
     repeat(() => keepLeases(deps, parts), deps.clock, drained.signal),
     progress.loop(() => runs.byJob.values(), drained.signal),
   ];
+  const stopClaiming = async (limitMs = DATABASE_MS) => {
+    claiming.abort();
+    if (!(await endsWithin(claims, limitMs, deps.clock)))
+      deps.logger.warn({ limitMs }, 'a claim was not answered; the leases of what it takes will run out');
+  };
   return {
     id,
     ready: (signal) => orAborted(isReady.promise, signal),
+    stopClaiming,
     figures: () => meter.read(),
     async [Symbol.asyncDispose]() {
+      await stopClaiming();
       stopping.abort();
       silence();
       runs.interruptAll('STOPPING');
       await runs.settled();
       drained.abort();
-      await Promise.all(loops);
-      // A claim that was on its way when the stop came has been interrupted from its start.
-      await runs.settled();
+      if (!(await endsWithin(Promise.all(loops), DATABASE_MS, deps.clock)))
+        deps.logger.warn(
+          { limitMs: DATABASE_MS },
+          'the database does not answer; the stop goes on without it',
+        );
       await nodes[Symbol.asyncDispose]();
     },
   };
@@ -139,7 +158,7 @@ async function claim(
       if (signal.aborted) return;
       const rows = engine.rowsMax - runs.rowsOn(node.node.id, engineKey);
       const request = { holder: id, engineKey, rows, leaseMs: settings.leaseMs };
-      for (const job of await scheduling.claim(request)) runs.start(job, node);
+      await runs.startClaimed(scheduling.claim(request), node);
     }
   }
 }

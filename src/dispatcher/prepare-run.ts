@@ -13,9 +13,11 @@ export interface PreparationDeps {
 
 /** Jobs between their claim and their run. */
 export interface Preparations {
+  /** What a claim brings. A cancel that is rung before the claim is answered is remembered for `prepare`. */
+  claimed(claiming: Promise<readonly ClaimedJob[]>): Promise<readonly ClaimedJob[]>;
   /** Makes a claimed job ready to run. Rejects when it cannot be: its version is unknown, or the node serves it no more. */
   prepare(job: ClaimedJob, node: ReadyNode): Promise<Run>;
-  /** Sees to it that the job, if it is being prepared, begins as a cancelled one. */
+  /** Sees to it that the job, if it is being claimed or prepared, begins as a cancelled one. */
   cancel(jobId: string): void;
 }
 
@@ -23,9 +25,17 @@ export function createPreparations({ findVersion }: PreparationDeps): Preparatio
   const versionOf = createVersions(findVersion);
   // By job: whether it is to be cancelled.
   const underway = new Map<string, boolean>();
+  // By claim on its way: what was rung meanwhile, of whatever jobs.
+  const rungMeanwhile = new Set<Set<string>>();
   return {
+    async claimed(claiming) {
+      const rung = new Set<string>();
+      rungMeanwhile.add(rung);
+      const jobs = await claiming.finally(() => rungMeanwhile.delete(rung));
+      for (const { id } of jobs) underway.set(id, rung.has(id));
+      return jobs;
+    },
     async prepare(job, node) {
-      underway.set(job.id, false);
       try {
         const run = toRun(job, node, await versionOf(job.versionId));
         if (underway.get(job.id)) interrupt(run, 'CANCELLED');
@@ -36,6 +46,7 @@ export function createPreparations({ findVersion }: PreparationDeps): Preparatio
     },
     cancel(jobId) {
       if (underway.has(jobId)) underway.set(jobId, true);
+      for (const rung of rungMeanwhile) rung.add(jobId);
     },
   };
 }

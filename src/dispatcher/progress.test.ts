@@ -25,8 +25,7 @@ function openProgress(run: Run) {
   const clock = createManualClock();
   const writes: { readonly rows: readonly NewProgress[]; readonly take: () => void }[] = [];
   const scheduling = {
-    progress: (rows: readonly NewProgress[]) =>
-      new Promise<void>((take) => void writes.push({ rows, take })),
+    progress: (rows: readonly NewProgress[]) => new Promise<void>((take) => void writes.push({ rows, take })),
   } as unknown as Scheduling;
   const logger = { info: () => {}, warn: () => {}, error: () => {} };
   const writer = createProgressWriter({ scheduling, clock, logger, settings });

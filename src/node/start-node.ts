@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { endsWithin } from '../kernel/ends-within.ts';
 import { messageOf, StartError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { systemRandom } from '../kernel/random.ts';
@@ -124,15 +125,4 @@ function bind(server: Server, host: string, port: number): Promise<number> {
 async function closeServer(server: Server, clock: Clock): Promise<void> {
   const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
   if (!(await endsWithin(closed, CLOSE_MS, clock))) server.forceShutdown();
-}
-
-/** Whether `work` ends within `limitMs`. */
-async function endsWithin(work: Promise<void>, limitMs: number, clock: Clock): Promise<boolean> {
-  const done = new AbortController();
-  const late = clock.sleep(limitMs, done.signal).then(
-    () => false,
-    () => true,
-  );
-  const inTime = work.then(() => true);
-  return Promise.race([inTime, late]).finally(() => done.abort());
 }
