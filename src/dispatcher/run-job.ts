@@ -64,7 +64,12 @@ function judge(run: Run, deps: RunDeps, error: unknown): Verdict {
   const interrupted = judgeInterruption(run, error);
   if (interrupted) return interrupted;
   deps.logger.warn({ job: run.job.id, step: run.step, reason: messageOf(error) }, 'run failed');
-  if (error instanceof EngineError && error.fault === 'node') deps.nodes.suspect(run.node.node);
+  if (error instanceof EngineError && castsDoubt(error)) deps.nodes.suspect(run.node.node);
   const { random, settings } = deps;
   return judgeFailure(run.job, { random, attemptsMax: settings.attemptsMax }, error);
+}
+
+/** Whether the node is to be asked how it is; what this side took back says nothing of it. */
+function castsDoubt({ fault, code }: EngineError): boolean {
+  return fault === 'node' && code !== 'CANCELLED';
 }

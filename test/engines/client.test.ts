@@ -122,6 +122,28 @@ describe('abort', () => {
     await client[Symbol.asyncDispose]();
     await outcome;
   });
+
+  it.each([
+    ['is being opened', 'before'],
+    ['has been closed', 'after'],
+  ])('is what a call meets whose connection %s when the client is disposed of', async (_, when) => {
+    await using node = await startFaultyNode();
+    const client = connectKserve({ address: node.address, callTimeoutMs: LONG_MS });
+    const { signal, listeners } = countedSignal();
+
+    const early = when === 'before' ? client.modelInfer(request, signal) : null;
+    const closed = client[Symbol.asyncDispose]();
+    const call = early ?? client.modelInfer(request, signal);
+
+    await expect(call).rejects.toMatchObject({
+      name: 'KserveError',
+      status: status.CANCELLED,
+      message: expect.stringContaining(node.address) as string,
+    });
+    await closed;
+    expect(listeners()).toBe(0);
+    expect(node.calls).toBe(0);
+  });
 });
 
 describe('the connection', () => {

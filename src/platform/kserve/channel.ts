@@ -1,5 +1,5 @@
 import type { ChannelOptions, ClientUnaryCall, MethodDefinition } from '@grpc/grpc-js';
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client, credentials, status } from '@grpc/grpc-js';
 import { StartError } from '../../kernel/errors.ts';
 import { KserveError } from './errors.ts';
 import { FLOW_CONTROL_BYTES } from './service.ts';
@@ -22,7 +22,10 @@ export interface CallLimits {
 }
 
 export interface Channel {
-  /** Rejects with a `KserveError`; leaves no listener on `signal`, whichever way the call ends. */
+  /**
+   * Rejects with a `KserveError`; leaves no listener on `signal`, whichever way the call ends. What fails once
+   * the channel has been closed here says nothing of the server: CANCELLED.
+   */
   unary<Q, R>(method: MethodDefinition<Q, R>, request: Q, limits: CallLimits): Promise<R>;
   /** Cancels the calls in flight and closes the connection. */
   close(): void;
@@ -32,9 +35,16 @@ export interface Channel {
 export function openChannel(address: string, limits: ChannelLimits): Channel {
   const client = new Client(parseAddress(address), credentials.createInsecure(), channelOptions(limits));
   const inFlight = new Set<ClientUnaryCall>();
+  let isClosed = false;
+  const closed = (cause?: unknown) =>
+    new KserveError(status.CANCELLED, `The connection to ${address} was closed by this side.`, cause);
   return {
     unary(method, request, { deadlineMs, signal }) {
       return new Promise((resolve, reject) => {
+        if (isClosed) {
+          reject(closed());
+          return;
+        }
         const call = client.makeUnaryRequest(
           method.path,
           method.requestSerialize,
@@ -44,7 +54,8 @@ export function openChannel(address: string, limits: ChannelLimits): Channel {
           (error, response) => {
             inFlight.delete(call);
             signal?.removeEventListener('abort', cancel);
-            if (error) reject(new KserveError(error.code, error.details, error));
+            if (error && isClosed) reject(closed(error));
+            else if (error) reject(new KserveError(error.code, error.details, error));
             // grpc-js calls back with one or the other; its types do not say so.
             else resolve(response as NonNullable<typeof response>);
           },
@@ -56,6 +67,7 @@ export function openChannel(address: string, limits: ChannelLimits): Channel {
       });
     },
     close() {
+      isClosed = true;
       for (const call of inFlight) call.cancel();
       client.close();
     },
