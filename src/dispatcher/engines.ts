@@ -25,6 +25,7 @@ export type EngineFault = 'node' | 'request';
 export const ENGINE_ERROR_CODES = [
   'UNREACHABLE',
   'TIMED_OUT',
+  'DRAINING',
   'OVERLOADED',
   'NOT_LOADED',
   'REFUSED',

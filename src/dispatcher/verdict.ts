@@ -26,10 +26,10 @@ export interface JudgeDeps {
 
 const ATTEMPT_BACKOFF: Backoff = { firstMs: 500, maxMs: 10_000 };
 
-// A node that is full has done nothing wrong, nor has the job: it waits in the queue, where its tenant sees it.
+// A node that is full or ends has done nothing wrong, nor has the job: it waits in the queue, where its tenant sees it.
 // So does one whose call never left, when a neighbour's has just taken the node down.
 const BUSY_BACKOFF: Backoff = { firstMs: 1_000, maxMs: 1_000 };
-const BLAMELESS: ReadonlySet<EngineErrorCode> = new Set(['OVERLOADED', 'CANCELLED']);
+const BLAMELESS: ReadonlySet<EngineErrorCode> = new Set(['OVERLOADED', 'DRAINING', 'CANCELLED']);
 
 /** What becomes of a run that was interrupted, or null when it was not. */
 export function judgeInterruption(run: Run, error: unknown): Verdict | null {
@@ -49,7 +49,7 @@ function interruptionOf({ interruption }: Run, error: unknown): Interruption | n
   return error instanceof Interrupted ? error.interruption : null;
 }
 
-/** What becomes of a job whose run failed. An engine's fault is an attempt; one that is full, or was not there to be asked, is none. */
+/** What becomes of a job whose run failed. An engine's fault is an attempt; one that is full, ends, or was not there to be asked, is none. */
 export function judgeFailure(job: ClaimedJob, { random, attemptsMax }: JudgeDeps, error: unknown): Verdict {
   if (error instanceof JobFailure) return fail(error);
   if (error instanceof EngineError && error.fault === 'request') {

@@ -58,7 +58,8 @@ describe('engines on a KServe node', () => {
   it.each<readonly [FaultyReply, string, string]>([
     ['hang', 'TIMED_OUT', 'node'],
     ['drop', 'UNREACHABLE', 'node'],
-    [{ code: status.UNAVAILABLE, details: 'Server exiting' }, 'UNREACHABLE', 'node'],
+    [{ code: status.UNAVAILABLE, details: 'Server exiting' }, 'DRAINING', 'node'],
+    [{ code: status.UNAVAILABLE, details: 'Connection dropped' }, 'UNREACHABLE', 'node'],
     [{ code: status.UNAVAILABLE, details: 'Exceeds maximum queue size' }, 'OVERLOADED', 'node'],
     [{ code: status.UNAVAILABLE, details: "'u' version 1 is not at ready state" }, 'NOT_LOADED', 'node'],
     [

@@ -7,6 +7,7 @@ type Verdict = readonly [EngineErrorCode, EngineFault];
 
 const BY_REASON: Readonly<Record<KserveReason, Verdict>> = {
   NOT_CONNECTED: ['UNREACHABLE', 'node'],
+  DRAINING: ['DRAINING', 'node'],
   OVERLOADED: ['OVERLOADED', 'node'],
   NOT_LOADED: ['NOT_LOADED', 'node'],
   MISCONFIGURED: ['REFUSED', 'node'],

@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js';
 /** What lies behind a status that means several things. */
 export const KSERVE_REASONS = [
   'NOT_CONNECTED',
+  'DRAINING',
   'OVERLOADED',
   'NOT_LOADED',
   'MISCONFIGURED',
@@ -36,6 +37,11 @@ interface Reading {
 const READINGS: readonly Reading[] = [
   // grpc-js's own, of a call that never left: a call that was cut off says otherwise.
   { status: status.UNAVAILABLE, text: 'No connection established', reason: 'NOT_CONNECTED' },
+  // The server is about to end and takes no more: the embedded node's and Triton's words, then more of Triton's.
+  { status: status.UNAVAILABLE, text: 'Server exiting', reason: 'DRAINING' },
+  { status: status.UNAVAILABLE, text: 'Server is stopping', reason: 'DRAINING' },
+  { status: status.UNAVAILABLE, text: 'is shutting down', reason: 'DRAINING' },
+  { status: status.UNAVAILABLE, text: 'Server not ready', reason: 'DRAINING' },
   // Triton's queue policies. The node is well: slow down.
   { status: status.UNAVAILABLE, text: 'Exceeds maximum queue size', reason: 'OVERLOADED' },
   { status: status.UNAVAILABLE, text: 'Request timeout expired', reason: 'OVERLOADED' },
