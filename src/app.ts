@@ -29,7 +29,7 @@ import { createMetering } from './domains/metering/index.ts';
 import { createOperations, publishFigures } from './domains/operations/index.ts';
 import { createScheduling } from './domains/scheduling/index.ts';
 import type { Onboarding } from './domains/tenancy/index.ts';
-import { createAccess, createTenants } from './domains/tenancy/index.ts';
+import { createAccess, createTenantDb, createTenants } from './domains/tenancy/index.ts';
 import type { Api, Services } from './graphql/index.ts';
 import { startApi } from './graphql/index.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -303,8 +303,8 @@ async function openApi(base: Base, drivers: Drivers): Promise<Api> {
 async function createServices(base: Base, drivers: Drivers): Promise<Omit<Services, 'operations'>> {
   const { options, stack, clock, random, reach, newId } = base;
   const { bundles, logger, pepper } = options;
-  const db = drivers.pool('app');
-  const bell = stack.use(createBell({ db, logger }));
+  const bell = stack.use(createBell({ db: drivers.pool('app'), logger }));
+  const db = createTenantDb({ db: drivers.pool('app'), clock });
   const links = createImageLinks({ objects: await drivers.objects(), clock });
   const tokenizers = await openTokenizers(bundles);
   const platformVersion = packageJson.version;

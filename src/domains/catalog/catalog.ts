@@ -1,14 +1,13 @@
 import { DomainError } from '../../kernel/errors.ts';
 import type { Id } from '../../kernel/ids.ts';
-import type { Db, Tx } from '../../platform/db/index.ts';
-import type { Actor } from '../tenancy/index.ts';
-import { asTenant, requirePermission } from '../tenancy/index.ts';
+import type { Tx } from '../../platform/db/index.ts';
+import type { Actor, TenantDb } from '../tenancy/index.ts';
+import { requirePermission } from '../tenancy/index.ts';
 import { listVariants } from './store.ts';
 import type { Variant } from './variant.ts';
 
 export interface CatalogDeps {
-  /** A pool of `darkroom_app`. */
-  readonly db: Db;
+  readonly db: TenantDb;
 }
 
 export type Catalog = ReturnType<typeof createCatalog>;
@@ -17,7 +16,7 @@ export type Catalog = ReturnType<typeof createCatalog>;
 export function createCatalog({ db }: CatalogDeps) {
   async function list(actor: Actor): Promise<readonly Variant[]> {
     requirePermission(actor, 'VARIANTS_READ');
-    return asTenant(db, actor.tenantId, (tx) => listVariants(tx, actor.tenantId));
+    return db.asTenant(actor.tenantId, (tx) => listVariants(tx, actor.tenantId));
   }
 
   return {

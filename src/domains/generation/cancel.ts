@@ -2,7 +2,7 @@ import { DomainError } from '../../kernel/errors.ts';
 import { parseId } from '../../kernel/ids.ts';
 import { settle } from '../metering/index.ts';
 import type { Actor } from '../tenancy/index.ts';
-import { asTenant, requirePermission } from '../tenancy/index.ts';
+import { requirePermission } from '../tenancy/index.ts';
 import { partialCredits } from './charge.ts';
 import { CANCEL_CHANNEL, EVENTS_CHANNEL } from './events/doorbell.ts';
 import { insertStateEvents } from './events/store.ts';
@@ -19,7 +19,7 @@ export async function cancel({ db, bell, newId }: GenerationDeps, actor: Actor, 
   requirePermission(actor, 'JOBS_WRITE');
   const { tenantId } = actor;
   const jobId = parseId('job', id);
-  const job = await asTenant(db, tenantId, async (tx) => {
+  const job = await db.asTenant(tenantId, async (tx) => {
     const locked = jobId && (await lockJob(tx, tenantId, jobId));
     if (!locked) throw new DomainError('NOT_FOUND', 'There is no such job.', { field: ['jobId'] });
     const { job: current, lastSequence, hasRun } = locked;

@@ -3,14 +3,13 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Reach } from '../../kernel/fault-points.ts';
 import type { NewId } from '../../kernel/ids.ts';
 import type { Random } from '../../kernel/random.ts';
-import type { Db } from '../../platform/db/index.ts';
+import type { TenantDb } from '../tenancy/index.ts';
 import type { Bell } from './events/doorbell.ts';
 import type { ImageLinks } from './links.ts';
 
 /** What jobs and pictures stand on. */
 export interface GenerationDeps {
-  /** A pool of `darkroom_app`. */
-  readonly db: Db;
+  readonly db: TenantDb;
   readonly bell: Bell;
   readonly clock: Clock;
   readonly random: Random;

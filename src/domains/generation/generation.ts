@@ -2,7 +2,7 @@ import type { Id } from '../../kernel/ids.ts';
 import { parseId } from '../../kernel/ids.ts';
 import type { Page } from '../../kernel/pages.ts';
 import type { Actor } from '../tenancy/index.ts';
-import { asTenant, requirePermission } from '../tenancy/index.ts';
+import { requirePermission } from '../tenancy/index.ts';
 import { cancel } from './cancel.ts';
 import type { GenerationDeps } from './deps.ts';
 import type { Image, Job, JobSubmission } from './job.ts';
@@ -38,7 +38,7 @@ export function createGeneration(deps: GenerationDeps) {
     async find(actor: Actor, jobId: string): Promise<Job | null> {
       requirePermission(actor, 'JOBS_READ');
       const id = parseId('job', jobId);
-      return id && asTenant(db, actor.tenantId, (tx) => findJob(tx, actor.tenantId, id));
+      return id && db.asTenant(actor.tenantId, (tx) => findJob(tx, actor.tenantId, id));
     },
 
     /** Newest first. Rejects with BAD_USER_INPUT for a page size out of range or a foreign cursor. */
@@ -50,7 +50,7 @@ export function createGeneration(deps: GenerationDeps) {
       jobIds: readonly Id<'job'>[],
     ): Promise<ReadonlyMap<Id<'job'>, readonly Image[]>> {
       requirePermission(actor, 'JOBS_READ');
-      const images = await asTenant(db, actor.tenantId, (tx) => listImages(tx, actor.tenantId, jobIds));
+      const images = await db.asTenant(actor.tenantId, (tx) => listImages(tx, actor.tenantId, jobIds));
       return Map.groupBy(images, (image) => image.jobId);
     },
 

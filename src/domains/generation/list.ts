@@ -5,7 +5,7 @@ import type { Page } from '../../kernel/pages.ts';
 import { PAGE_SIZE_MAX, parseCursor, toCursor } from '../../kernel/pages.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import type { Actor } from '../tenancy/index.ts';
-import { asTenant, requirePermission } from '../tenancy/index.ts';
+import { requirePermission } from '../tenancy/index.ts';
 import type { GenerationDeps } from './deps.ts';
 import type { Job, JobFilter } from './job.ts';
 import type { Place } from './page-store.ts';
@@ -32,7 +32,7 @@ export async function list(
     });
   }
   const { tenantId } = actor;
-  return asTenant(db, tenantId, async (tx) => {
+  return db.asTenant(tenantId, async (tx) => {
     const place = after === null ? null : await placeOf(tx, tenantId, after);
     const found = await listJobs(tx, { tenantId, filter, after: place, limit: first + 1 });
     const nodes = found.slice(0, first);

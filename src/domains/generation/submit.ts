@@ -8,7 +8,7 @@ import type { Variant } from '../catalog/index.ts';
 import { resolveVariant } from '../catalog/index.ts';
 import { priceOf, reserve } from '../metering/index.ts';
 import type { Actor, Plan } from '../tenancy/index.ts';
-import { asTenant, findPlanOf, requirePermission } from '../tenancy/index.ts';
+import { findPlanOf, requirePermission } from '../tenancy/index.ts';
 import { checkSubmission, isIdempotencyKey } from './check-submission.ts';
 import { QUEUE_CHANNEL } from './events/doorbell.ts';
 import { insertStateEvents } from './events/store.ts';
@@ -26,7 +26,7 @@ const OPERATION = 'jobSubmit';
 export async function submit(deps: GenerationDeps, actor: Actor, submission: JobSubmission): Promise<Job> {
   requirePermission(actor, 'JOBS_WRITE');
   const jobId = deps.newId('job');
-  const job = await asTenant(deps.db, actor.tenantId, async (tx) => {
+  const job = await deps.db.asTenant(actor.tenantId, async (tx) => {
     const choice = await choose(deps, tx, { actor, submission });
     const earlier = await findEarlier(tx, { actor, submission, jobId }, choice);
     if (earlier) return earlier;

@@ -1,13 +1,12 @@
 import { DomainError } from '../../kernel/errors.ts';
 import type { Id, NewId } from '../../kernel/ids.ts';
-import type { Db, Tx } from '../../platform/db/index.ts';
-import type { Actor, KeyEnvironment } from '../tenancy/index.ts';
-import { asTenant, requirePermission } from '../tenancy/index.ts';
+import type { Tx } from '../../platform/db/index.ts';
+import type { Actor, KeyEnvironment, TenantDb } from '../tenancy/index.ts';
+import { requirePermission } from '../tenancy/index.ts';
 import { insertReservation, insertUsageEntry, settleReservation, sumAvailable } from './store.ts';
 
 export interface MeteringDeps {
-  /** A pool of `darkroom_app`. */
-  readonly db: Db;
+  readonly db: TenantDb;
 }
 
 export type Metering = ReturnType<typeof createMetering>;
@@ -18,7 +17,7 @@ export function createMetering({ db }: MeteringDeps) {
     /** Credits that a new job may use: the ledger's sum less what open jobs hold. */
     async balance(actor: Actor): Promise<number> {
       requirePermission(actor, 'TENANT_READ');
-      return asTenant(db, actor.tenantId, (tx) => sumAvailable(tx, actor.tenantId));
+      return db.asTenant(actor.tenantId, (tx) => sumAvailable(tx, actor.tenantId));
     },
   };
 }

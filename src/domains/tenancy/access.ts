@@ -1,7 +1,7 @@
 import { DomainError } from '../../kernel/errors.ts';
 import type { Db } from '../../platform/db/index.ts';
 import type { Actor } from './actor.ts';
-import { orUnavailable } from './as-tenant.ts';
+import { orUnavailable } from './as-platform.ts';
 import { hashKey, isKeyText } from './key.ts';
 import { findKeyByHash } from './store.ts';
 

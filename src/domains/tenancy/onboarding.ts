@@ -6,7 +6,7 @@ import type { Db, Tx } from '../../platform/db/index.ts';
 import { isUniqueViolation, lockSeeding } from '../../platform/db/index.ts';
 import type { KeyEnvironment, Permission } from './actor.ts';
 import { TENANT_PERMISSIONS } from './actor.ts';
-import { asPlatform } from './as-tenant.ts';
+import { asPlatform } from './as-platform.ts';
 import type { ListedKey, RevokedKey } from './key-store.ts';
 import { listKeys, revokeKeyById } from './key-store.ts';
 import { createKeyText, hashKey } from './key.ts';

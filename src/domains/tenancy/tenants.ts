@@ -1,10 +1,9 @@
 import { DomainError } from '../../kernel/errors.ts';
-import type { Db } from '../../platform/db/index.ts';
 import type { Actor } from './actor.ts';
 import { requirePermission } from './actor.ts';
-import { asTenant } from './as-tenant.ts';
 import type { ApiKey, Tenant } from './store.ts';
 import { findKey, findTenant } from './store.ts';
+import type { TenantDb } from './tenant-db.ts';
 
 /** What a caller may know of itself. */
 export interface Viewer {
@@ -13,8 +12,7 @@ export interface Viewer {
 }
 
 export interface TenantsDeps {
-  /** A pool of `darkroom_app`. */
-  readonly db: Db;
+  readonly db: TenantDb;
 }
 
 /** What a tenant may know of itself. */
@@ -23,7 +21,7 @@ export function createTenants({ db }: TenantsDeps) {
     /** Rejects with FORBIDDEN, and with NOT_FOUND when the tenant has just gone. */
     async viewer(actor: Actor): Promise<Viewer> {
       requirePermission(actor, 'TENANT_READ');
-      return asTenant(db, actor.tenantId, async (tx) => {
+      return db.asTenant(actor.tenantId, async (tx) => {
         const tenant = await findTenant(tx, actor.tenantId);
         const key = await findKey(tx, actor.tenantId, actor.keyId);
         if (!tenant || !key) throw new DomainError('NOT_FOUND', 'This tenant no longer exists.');

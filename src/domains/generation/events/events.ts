@@ -1,9 +1,8 @@
 import { DomainError } from '../../../kernel/errors.ts';
 import type { Id } from '../../../kernel/ids.ts';
 import { parseId } from '../../../kernel/ids.ts';
-import type { Db } from '../../../platform/db/index.ts';
-import type { Actor } from '../../tenancy/index.ts';
-import { asTenant, requirePermission } from '../../tenancy/index.ts';
+import type { Actor, TenantDb } from '../../tenancy/index.ts';
+import { requirePermission } from '../../tenancy/index.ts';
 import type { JobEvent } from '../event.ts';
 import { createFeeds } from './feeds.ts';
 import { followJob } from './follow.ts';
@@ -60,9 +59,9 @@ export function createEvents({ waiters, ...deps }: EventsDeps) {
   };
 }
 
-async function history(db: Db, actor: Actor, jobIds: readonly Id<'job'>[]) {
+async function history(db: TenantDb, actor: Actor, jobIds: readonly Id<'job'>[]) {
   requirePermission(actor, 'JOBS_READ');
-  return asTenant(db, actor.tenantId, async (tx) => {
+  return db.asTenant(actor.tenantId, async (tx) => {
     const rows = await listStateEvents(tx, actor.tenantId, jobIds);
     const totals = await listTotalSteps(tx, actor.tenantId, jobIds);
     const events = await toEvents(tx, actor.tenantId, {

@@ -4,9 +4,9 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { DomainError } from '../../../kernel/errors.ts';
 import type { Id } from '../../../kernel/ids.ts';
 import type { Random } from '../../../kernel/random.ts';
-import { createSlots } from '../../../kernel/slots.ts';
-import type { Db, Tx } from '../../../platform/db/index.ts';
-import { asTenant } from '../../tenancy/index.ts';
+import { createKeyedSlots, createSlots } from '../../../kernel/slots.ts';
+import type { Tx } from '../../../platform/db/index.ts';
+import type { TenantDb } from '../../tenancy/index.ts';
 import type { JobEvent } from '../event.ts';
 import type { Image } from '../job.ts';
 import { isFinal } from '../job.ts';
@@ -33,7 +33,7 @@ export interface Page {
 
 /** Reads of one job's events. Each is one transaction of its tenant. */
 export interface Reads {
-  /** The next page above `after`, or null for a job that the tenant has not. Rejects with UNAVAILABLE. */
+  /** The next page above `after`, or null for a job that the tenant has not. Rejects with UNAVAILABLE or RATE_LIMITED. */
   first(key: JobKey, after: number): Promise<FirstPage | null>;
   /** As `first`, as often as it takes: null only when `signal` fires. A job that has gone is over. */
   page(key: JobKey, after: number, signal: AbortSignal): Promise<Page | null>;
@@ -47,8 +47,7 @@ export interface FirstPage extends Page {
 }
 
 export interface ReadDeps {
-  /** A pool of `darkroom_app`. */
-  readonly db: Db;
+  readonly db: TenantDb;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -56,8 +55,10 @@ export interface ReadDeps {
 // Half of what the window holds, so that a page is still there when its readers come for it. It is also
 // what a reader that stops in the middle of its replay keeps.
 const PAGE_EVENTS_MAX = 32;
-// Of a pool of ten: however many streams wait, queries and mutations find a connection.
+// Of a pool of ten, and of the three at once that a tenant has: however many streams wait, queries and
+// mutations find a connection.
 const READS_AT_ONCE_MAX = 4;
+const TENANT_READS_AT_ONCE_MAX = 2;
 const RETRY: Backoff = { firstMs: 100, maxMs: 2_000 };
 
 type List = (tx: Tx, key: JobKey, after: number) => Promise<readonly EventRow[]>;
@@ -67,21 +68,25 @@ const listPage: List = (tx, { tenantId, jobId }, after) =>
 const listLatest: List = (tx, { tenantId, jobId }, after) => listLatestEvents(tx, tenantId, { jobId, after });
 
 export function createReads({ db, clock, random }: ReadDeps): Reads {
-  const slots = createSlots(READS_AT_ONCE_MAX);
+  const through = createSlots(READS_AT_ONCE_MAX);
+  const tenants = createKeyedSlots<Id<'tenant'>>(TENANT_READS_AT_ONCE_MAX);
 
-  const readAbove = (key: JobKey, after: number, list: List): Promise<FirstPage | null> =>
-    asTenant(db, key.tenantId, async (tx) => {
+  const readAbove =
+    ({ key, after, list }: Reading) =>
+    async (tx: Tx): Promise<FirstPage | null> => {
       // Before the events: a state that is final then has its last one among them.
       const head = await findEventHead(tx, key.tenantId, key.jobId);
       return head && toPage(tx, key, { after, head, rows: await list(tx, key, after) });
-    });
+    };
 
-  async function patiently(read: () => Promise<Page | null>, signal: AbortSignal): Promise<Page | null> {
+  async function patiently(reading: Reading, signal: AbortSignal): Promise<Page | null> {
+    const { tenantId } = reading.key;
+    const read = () => db.asTenant(tenantId, readAbove(reading), { through });
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
-        return (await slots.run(read)) ?? NOTHING;
+        return (await tenants.run(tenantId, read)) ?? NOTHING;
       } catch (error) {
-        if (!(error instanceof DomainError) || error.code !== 'UNAVAILABLE') throw error;
+        if (!isPassing(error)) throw error;
         await clock.sleep(backoffMs(RETRY, attempt, random), signal).catch(() => undefined);
       }
     }
@@ -89,10 +94,21 @@ export function createReads({ db, clock, random }: ReadDeps): Reads {
   }
 
   return {
-    first: (key, after) => readAbove(key, after, listPage),
-    page: (key, after, signal) => patiently(() => readAbove(key, after, listPage), signal),
-    latest: (key, after, signal) => patiently(() => readAbove(key, after, listLatest), signal),
+    first: (key, after) => db.asTenant(key.tenantId, readAbove({ key, after, list: listPage })),
+    page: (key, after, signal) => patiently({ key, after, list: listPage }, signal),
+    latest: (key, after, signal) => patiently({ key, after, list: listLatest }, signal),
   };
+}
+
+interface Reading {
+  readonly key: JobKey;
+  readonly after: number;
+  readonly list: List;
+}
+
+/** Whether a read that failed so can succeed later, as it stands. */
+function isPassing(error: unknown): boolean {
+  return error instanceof DomainError && (error.code === 'UNAVAILABLE' || error.code === 'RATE_LIMITED');
 }
 
 const NOTHING: Page = { events: [], isFull: false, last: 0, isOver: true };

@@ -1,20 +1,11 @@
 import { DomainError } from '../../kernel/errors.ts';
-import type { Id } from '../../kernel/ids.ts';
 import type { Db, Tx } from '../../platform/db/index.ts';
-import { inTransaction, isRetryableDatabaseError, withTenant } from '../../platform/db/index.ts';
+import { inTransaction, isRetryableDatabaseError } from '../../platform/db/index.ts';
 
 // Long enough for a pool to heal after a restart of the database, short enough to be worth the wait.
 const RETRY_AFTER_MS = 1_000;
 
-/**
- * One operation of a tenant: a transaction that sees that tenant's rows only. A database that cannot
- * serve right now is UNAVAILABLE with `retryAfterMs`; whatever `work` throws passes through.
- */
-export function asTenant<T>(db: Db, tenantId: Id<'tenant'>, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return orUnavailable(() => withTenant(db, tenantId, work));
-}
-
-/** As `asTenant`, for a role that is admitted without a tenant. */
+/** One transaction of a role that is admitted without a tenant. Errors are as with `TenantDb`. */
 export function asPlatform<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   return orUnavailable(() => inTransaction(db, work));
 }
