@@ -241,6 +241,7 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
         callTimeoutMs: config.nodeCallTimeoutMs,
         ownAddress: node?.address ?? null,
         clock,
+        random,
       }),
       blobs: createBlobs({ objects, clock, random }),
       pictures: createPictures(),

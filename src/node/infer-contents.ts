@@ -1,5 +1,6 @@
 import type { Datatype, InferInput, ModelInferRequest, TensorContents } from '../platform/kserve/index.ts';
-import { encodeTensor, KserveError, status } from '../platform/kserve/index.ts';
+import { encodeTensor, KserveError, readRegionParameters, status } from '../platform/kserve/index.ts';
+import type { SharedRegions } from './shared-regions.ts';
 
 /** How the elements of one type travel outside raw bytes, for the types that can. */
 interface Field {
@@ -25,18 +26,26 @@ const FIELD_OF: Readonly<Partial<Record<string, Field>>> = {
 } satisfies Partial<Record<Datatype, Field>>;
 
 /**
- * The bytes of each input, raw or from its typed field, in the order of the inputs; views of the
- * message where they are raw. Throws a `KserveError` INVALID_ARGUMENT when an input has neither or both.
+ * The bytes of each input, from its typed field, the raw contents or a region of shared memory, in the order of
+ * the inputs. They own their buffer. Throws a `KserveError`: INVALID_ARGUMENT when an input has no bytes or two
+ * kinds of them, and what `SharedRegions.read` throws.
  */
-export function readContents(request: ModelInferRequest): readonly Uint8Array[] {
+export function readContents(
+  request: ModelInferRequest,
+  regions: SharedRegions,
+): readonly Uint8Array<ArrayBuffer>[] {
   const raw = request.raw_input_contents ?? [];
-  return request.inputs.map((input, at) => {
+  const next = raw.values();
+  return request.inputs.map((input) => {
+    const span = readRegionParameters(input.parameters);
+    if (span) return regions.read(span);
     const where = `'${input.name}' for model '${request.model_name}'`;
     if (raw.length > 0 && input.contents)
       throw invalid(`contents field must not be specified when using raw_input_contents for ${where}`);
-    const bytes = raw[at] ?? (raw.length === 0 ? readField(input, where) : null);
+    const bytes = raw.length > 0 ? next.next().value : readField(input, where);
     if (!bytes) throw invalid(`unable to find data for input tensor ${where} in request.`);
-    return bytes;
+    // Copied: the message's buffer holds all tensors, and each travels to its worker by itself.
+    return new Uint8Array(bytes);
   });
 }
 

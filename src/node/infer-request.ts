@@ -1,7 +1,14 @@
-import type { InferInput, ModelInferRequest } from '../platform/kserve/index.ts';
-import { byteSize, KserveError, parseDatatype, status } from '../platform/kserve/index.ts';
+import type { InferInput, ModelInferRequest, RegionSpan } from '../platform/kserve/index.ts';
+import {
+  byteSize,
+  KserveError,
+  parseDatatype,
+  readRegionParameters,
+  status,
+} from '../platform/kserve/index.ts';
 import { readContents } from './infer-contents.ts';
 import type { ServedModel, ServedTensor } from './served-models.ts';
+import type { SharedRegions } from './shared-regions.ts';
 import type { InferJob } from './worker-messages.ts';
 
 // The checks are Triton's, in Triton's order and words (read from a running 2.51), so that a
@@ -11,15 +18,19 @@ import type { InferJob } from './worker-messages.ts';
 interface Given {
   readonly input: InferInput;
   readonly spec: ServedTensor;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * What a worker needs to run `request` on `model`: inputs checked and copied out of the message.
- * Throws a `KserveError` INVALID_ARGUMENT.
+ * What a worker needs to run `request` on `model`: inputs checked and copied out of the message and of
+ * `regions`. Throws a `KserveError`: INVALID_ARGUMENT, or NOT_FOUND for a region.
  */
-export function readInferRequest(model: ServedModel, request: ModelInferRequest): InferJob {
-  const contents = readContents(request);
+export function readInferRequest(
+  model: ServedModel,
+  request: ModelInferRequest,
+  regions: SharedRegions,
+): InferJob {
+  const contents = readContents(request, regions);
   const outputs = readRequestedOutputs(model, request);
   const fault = findWrongInputs(model, request);
   if (fault !== null) throw invalid(request, fault);
@@ -30,14 +41,23 @@ export function readInferRequest(model: ServedModel, request: ModelInferRequest)
     model: model.name,
     file: model.file,
     outputs,
-    // Copied: the message's buffer holds all tensors, and each travels to its worker by itself.
     inputs: given.map(({ input, spec, bytes }) => ({
       name: spec.name,
       datatype: spec.datatype,
       shape: input.shape,
-      bytes: new Uint8Array(bytes),
+      bytes,
     })),
   };
+}
+
+/** Where outputs are to be written, by their names; those that are missing go into the answer. */
+export function readOutputSpans({ outputs = [] }: ModelInferRequest): ReadonlyMap<string, RegionSpan> {
+  const spans = new Map<string, RegionSpan>();
+  for (const { name, parameters } of outputs) {
+    const span = readRegionParameters(parameters);
+    if (span) spans.set(name, span);
+  }
+  return spans;
 }
 
 function readRequestedOutputs(model: ServedModel, request: ModelInferRequest): readonly string[] {
@@ -66,7 +86,11 @@ function findWrongInputs(model: ServedModel, { inputs }: ModelInferRequest): str
   );
 }
 
-function pair(model: ServedModel, input: InferInput, bytes: Uint8Array = new Uint8Array()): Given {
+function pair(
+  model: ServedModel,
+  input: InferInput,
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(),
+): Given {
   const spec = model.inputs.find(({ name }) => name === input.name);
   if (spec) return { input, spec, bytes };
   throw new KserveError(

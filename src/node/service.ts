@@ -1,13 +1,20 @@
 import type { handleUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { messageOf } from '../kernel/errors.ts';
-import type { KserveService, ModelInferRequest, ModelInferResponse } from '../platform/kserve/index.ts';
+import type {
+  KserveService,
+  ModelInferRequest,
+  ModelInferResponse,
+  RegionSpan,
+} from '../platform/kserve/index.ts';
 import { KserveError, status } from '../platform/kserve/index.ts';
 import type { Gate } from './gate.ts';
-import { readInferRequest } from './infer-request.ts';
+import { readInferRequest, readOutputSpans } from './infer-request.ts';
 import type { NodeLogger } from './log.ts';
 import type { ServedModels } from './served-models.ts';
 import { configOf, findModel, isServed, metadataOf, MODEL_VERSION } from './served-models.ts';
 import type { SessionPool } from './session-pool.ts';
+import type { SharedRegions } from './shared-regions.ts';
+import type { RawTensor } from './worker-messages.ts';
 
 export interface ServiceDeps {
   readonly models: ServedModels;
@@ -15,6 +22,9 @@ export interface ServiceDeps {
   /** Calls that run at the same time. */
   readonly instances: number;
   readonly gate: Gate;
+  readonly regions: SharedRegions;
+  /** Whether clients may register memory: those on this machine, when no others can call the node. */
+  readonly isSharing: boolean;
   readonly version: string;
   readonly logger: NodeLogger;
 }
@@ -22,27 +32,27 @@ export interface ServiceDeps {
 type RequestOf<M extends keyof KserveService> = Parameters<KserveService[M]['requestSerialize']>[0];
 type ResponseOf<M extends keyof KserveService> = Parameters<KserveService[M]['responseSerialize']>[0];
 
-type Handlers = {
-  readonly [M in keyof KserveService]: (
-    request: RequestOf<M>,
-    signal: AbortSignal,
-  ) => ResponseOf<M> | Promise<ResponseOf<M>>;
+type Handlers<K extends keyof KserveService = keyof KserveService> = {
+  readonly [M in K]: (request: RequestOf<M>, signal: AbortSignal) => ResponseOf<M> | Promise<ResponseOf<M>>;
 };
+
+type SharingCall = Extract<keyof KserveService, `SystemSharedMemory${string}`>;
 
 /** The calls that the node answers; grpc answers UNIMPLEMENTED to the rest of the protocol. */
 export function createService(deps: ServiceDeps): UntypedServiceImplementation {
-  const handlers = createHandlers(deps);
+  const handlers = { ...createHandlers(deps), ...(deps.isSharing && createSharingHandlers(deps)) };
   return Object.fromEntries(
     Object.entries(handlers).map(([name, handle]) => [name, unary(handle, deps.logger)]),
   );
 }
 
-function createHandlers(deps: ServiceDeps): Handlers {
-  const { models, pool, gate, instances, version } = deps;
+function createHandlers(deps: ServiceDeps): Handlers<Exclude<keyof KserveService, SharingCall>> {
+  const { models, pool, gate, instances, version, isSharing } = deps;
+  const extensions = ['model_configuration', ...(isSharing ? ['system_shared_memory'] : [])];
   return {
     ServerLive: () => ({ live: true }),
     ServerReady: () => ({ ready: gate.isOpen && pool.alive > 0 }),
-    ServerMetadata: () => ({ name: 'darkroom', version, extensions: ['model_configuration'] }),
+    ServerMetadata: () => ({ name: 'darkroom', version, extensions }),
     ModelReady: (ref) => {
       const isReady = isServed(models, ref) && pool.isLoadable(findModel(models, ref).file);
       return { ready: isReady && gate.isOpen };
@@ -60,20 +70,54 @@ function createHandlers(deps: ServiceDeps): Handlers {
   };
 }
 
+function createSharingHandlers({ regions }: ServiceDeps): Handlers<SharingCall> {
+  return {
+    SystemSharedMemoryStatus: ({ name }) => ({ regions: regions.list(name) }),
+    SystemSharedMemoryRegister: (region) => {
+      regions.register(region);
+      return {};
+    },
+    SystemSharedMemoryUnregister: ({ name }) => {
+      regions.unregister(name);
+      return {};
+    },
+  };
+}
+
 async function infer(
-  { models, pool }: ServiceDeps,
+  { models, pool, regions }: ServiceDeps,
   request: ModelInferRequest,
   signal: AbortSignal,
 ): Promise<ModelInferResponse> {
   const model = findModel(models, { name: request.model_name, version: request.model_version ?? '' });
-  const outputs = await pool.run(readInferRequest(model, request), signal);
+  const job = readInferRequest(model, request, regions);
+  const spans = readOutputSpans(request);
+  for (const span of spans.values()) regions.check(span);
+  const outputs = await pool.run(job, signal);
   return {
     model_name: model.name,
     model_version: MODEL_VERSION,
     id: request.id ?? '',
     outputs: outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape })),
-    raw_output_contents: outputs.map(({ bytes }) => bytes),
+    raw_output_contents: outputs.map((output) => deliver(output, spans.get(output.name), regions)),
   };
+}
+
+/** The bytes of an output that belong into the answer: none of one that was written to shared memory. */
+function deliver(
+  { name, bytes }: RawTensor,
+  span: RegionSpan | undefined,
+  regions: SharedRegions,
+): Uint8Array {
+  if (!span) return bytes;
+  if (span.byteSize < bytes.byteLength)
+    throw new KserveError(
+      status.INTERNAL,
+      `shared memory size specified with the request for output '${name}' (${span.byteSize} bytes) ` +
+        `should be at least ${bytes.byteLength} bytes to hold the results`,
+    );
+  regions.write(span, bytes);
+  return new Uint8Array();
 }
 
 type Handle = (request: never, signal: AbortSignal) => unknown;

@@ -7,17 +7,26 @@ import { messageOf, StartError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { systemRandom } from '../kernel/random.ts';
 import type { Bundle } from '../platform/bundles/index.ts';
-import { FLOW_CONTROL_BYTES, loadKserveService, MESSAGE_BYTES_MAX } from '../platform/kserve/index.ts';
+import {
+  FLOW_CONTROL_BYTES,
+  isLoopback,
+  loadKserveService,
+  MESSAGE_BYTES_MAX,
+} from '../platform/kserve/index.ts';
 import { createGate } from './gate.ts';
 import type { NodeLogger } from './log.ts';
 import { graphsOf, modelsOf, shareOut } from './served-models.ts';
 import { createService } from './service.ts';
 import { openSessionPool } from './session-pool.ts';
 import { startSessionThread } from './session-thread.ts';
+import { createSharedRegions } from './shared-regions.ts';
 
 export interface NodeOptions {
   readonly bundles: readonly Bundle[];
-  /** Default: 127.0.0.1. The protocol has no authentication: open it to trusted networks only. */
+  /**
+   * Default: 127.0.0.1. The protocol has no authentication: open it to trusted networks only. Clients share
+   * memory with the node where this is the loopback.
+   */
   readonly host?: string;
   /** Default: 0, any free port. */
   readonly port?: number;
@@ -80,7 +89,16 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   };
   const pool = stack.use(await openSessionPool({ size: workers, start, clock, random, logger }));
   const version = await packageVersion();
-  const service = createService({ models, pool, gate, instances: workers, version, logger });
+  const service = createService({
+    models,
+    pool,
+    gate,
+    regions: stack.use(createSharedRegions()),
+    isSharing: isLoopback(host),
+    instances: workers,
+    version,
+    logger,
+  });
   server.addService({ ...loadKserveService() }, service);
   const boundPort = await bind(server, host, port);
   stack.defer(async () => {

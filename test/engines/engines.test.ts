@@ -18,7 +18,12 @@ async function startEngines() {
   const node = stack.use(await startFaultyNode());
   const client = stack.use(connectKserve({ address: node.address, callTimeoutMs: 500 }));
   const owned = stack.move();
-  return { node, client, engines: createEngines(client), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    node,
+    client,
+    engines: createEngines({ client, regions: null }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 describe('engines on a KServe node', () => {
@@ -164,7 +169,11 @@ describe('engines on the embedded node', () => {
       version: '1',
       outputs: bundle.manifest.parts.unet_cfg?.outputs ?? [],
     };
-    const answer = await createEngines(client).infer(unet, stackRows([unetRow(0), unetRow(1)]), never);
+    const answer = await createEngines({ client, regions: null }).infer(
+      unet,
+      stackRows([unetRow(0), unetRow(1)]),
+      never,
+    );
     expect(answer.noise_pred?.shape).toEqual([2, 4, 16, 16]);
     expect(answer.noise_pred?.data.every(Number.isFinite)).toBe(true);
   });

@@ -95,7 +95,7 @@ describe('the embedded node', () => {
   it('says UNIMPLEMENTED, and which method, to what it does not cover', async () => {
     const { ModelConfig } = loadKserveService();
     const client = new Client(test.node.address.replace('grpc://', ''), credentials.createInsecure());
-    for (const method of ['ModelStatistics', 'RepositoryModelLoad', 'SystemSharedMemoryStatus']) {
+    for (const method of ['ModelStatistics', 'RepositoryModelLoad', 'CudaSharedMemoryStatus']) {
       const outcome = await new Promise((resolve) => {
         const path = ModelConfig.path.replace('ModelConfig', method);
         const { requestSerialize, responseDeserialize } = ModelConfig;

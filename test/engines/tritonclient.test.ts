@@ -29,6 +29,7 @@ describe("NVIDIA's Python client", () => {
     const address = node.address.replace('grpc://', '');
     const { stdout } = await promisify(execFile)(PYTHON, [SMOKE, address]);
 
+    const sha256 = await noiseSha256(node.address);
     expect(JSON.parse(stdout)).toEqual({
       describe: {
         live: true,
@@ -48,9 +49,10 @@ describe("NVIDIA's Python client", () => {
       infer: {
         id: 'smoke',
         shape: [2, 4, 16, 16],
-        sha256: await noiseSha256(node.address),
+        sha256,
         encoded: { hidden_states: [1, 77, 128], hidden_states_clip_skip_2: [1, 77, 128] },
       },
+      share: { listed: true, sha256 },
       refusals: {
         unknown: {
           status: 'StatusCode.NOT_FOUND',
@@ -65,8 +67,8 @@ describe("NVIDIA's Python client", () => {
           message: expect.stringContaining('ModelStatistics') as string,
         },
         sharedMemory: {
-          status: 'StatusCode.UNIMPLEMENTED',
-          message: expect.stringContaining('SystemSharedMemoryStatus') as string,
+          status: 'StatusCode.NOT_FOUND',
+          message: "Unable to find system shared memory region: 'nope'",
         },
       },
     });

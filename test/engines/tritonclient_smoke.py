@@ -5,10 +5,12 @@ Usage: tritonclient_smoke.py HOST:PORT
 
 import hashlib
 import json
+import os
 import sys
 
 import numpy as np
 import tritonclient.grpc as triton
+import tritonclient.utils.shared_memory as shm
 from tritonclient.utils import InferenceServerException
 
 UNET = "pico.unet_cfg"
@@ -26,14 +28,18 @@ def tensor(name, array, datatype):
     return given
 
 
+def unet_arrays():
+    return {
+        "sample": ramp(2, 4, 16, 16),
+        "timestep": np.array([[901], [11]], dtype=np.float32),
+        "encoder_hidden_states": ramp(2, 77, 128),
+        "uncond_hidden_states": -ramp(2, 77, 128),
+        "guidance": np.array([[7.5], [1]], dtype=np.float32),
+    }
+
+
 def unet_inputs():
-    return [
-        tensor("sample", ramp(2, 4, 16, 16), "FP32"),
-        tensor("timestep", np.array([[901], [11]], dtype=np.float32), "FP32"),
-        tensor("encoder_hidden_states", ramp(2, 77, 128), "FP32"),
-        tensor("uncond_hidden_states", -ramp(2, 77, 128), "FP32"),
-        tensor("guidance", np.array([[7.5], [1]], dtype=np.float32), "FP32"),
-    ]
+    return [tensor(name, array, "FP32") for name, array in unet_arrays().items()]
 
 
 def refusal(call):
@@ -74,19 +80,46 @@ def infer(client):
     }
 
 
+def share(client):
+    """The U-Net's inputs and its output in shared memory; the digest must be the one of `infer`."""
+    arrays = unet_arrays()
+    inputs_size = sum(array.nbytes for array in arrays.values())
+    noise = 2 * 4 * 16 * 16 * 4
+    name = f"smoke-{os.getpid()}"
+    region = shm.create_shared_memory_region(name, f"/{name}", inputs_size + noise)
+    try:
+        shm.set_shared_memory_region(region, list(arrays.values()))
+        client.register_system_shared_memory(name, f"/{name}", inputs_size + noise)
+        inputs, offset = [], 0
+        for given, array in arrays.items():
+            inputs.append(triton.InferInput(given, array.shape, "FP32"))
+            inputs[-1].set_shared_memory(name, array.nbytes, offset)
+            offset += array.nbytes
+        wanted = triton.InferRequestedOutput("noise_pred")
+        wanted.set_shared_memory(name, noise, offset)
+        client.infer(UNET, inputs, outputs=[wanted], client_timeout=30)
+        listed = list(client.get_system_shared_memory_status().regions)
+        client.unregister_system_shared_memory(name)
+        got = shm.get_contents_as_numpy(region, np.float32, [2, 4, 16, 16], offset)
+        return {"listed": listed == [name], "sha256": hashlib.sha256(got.tobytes()).hexdigest()}
+    finally:
+        shm.destroy_shared_memory_region(region)
+
+
 def refusals(client):
     wrong = [tensor("sample", ramp(2, 3, 16, 16), "FP32"), *unet_inputs()[1:]]
     return {
         "unknown": refusal(lambda: client.infer("nope", unet_inputs())),
         "shape": refusal(lambda: client.infer(UNET, wrong)),
         "statistics": refusal(lambda: client.get_inference_statistics()),
-        "sharedMemory": refusal(lambda: client.get_system_shared_memory_status()),
+        "sharedMemory": refusal(lambda: client.get_system_shared_memory_status("nope")),
     }
 
 
 def main():
     with triton.InferenceServerClient(sys.argv[1]) as client:
-        print(json.dumps({"describe": describe(client), "infer": infer(client), "refusals": refusals(client)}))
+        seen = {call.__name__: call(client) for call in (describe, infer, share, refusals)}
+        print(json.dumps(seen))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@ import { EngineError } from '../../dispatcher/engines.ts';
 import type { TensorSpec, TensorType } from '../../kernel/manifest.ts';
 import type {
   Datatype,
-  KserveClient,
   ModelInferRequest,
   ModelInferResponse,
   TensorMetadata,
 } from '../../platform/kserve/index.ts';
 import { byteSize, decodeTensor, encodeTensor } from '../../platform/kserve/index.ts';
 import { toEngineError } from './engine-errors.ts';
+import type { Route } from './share-inputs.ts';
+import { inferShared } from './share-inputs.ts';
 
 type PortDatatype = Extract<Datatype, 'FP32' | 'INT32' | 'UINT8' | 'BOOL'>;
 
@@ -23,14 +24,14 @@ const DATATYPE_OF: Readonly<Partial<Record<TensorType, PortDatatype>>> = {
 
 /**
  * The dispatcher's port on one KServe v2 server. Nothing is retried here: the dispatcher decides
- * where a call goes next. The client stays the caller's.
+ * where a call goes next. The client and the regions stay the caller's.
  */
-export function createEngines(client: KserveClient): Engines {
+export function createEngines(route: Route): Engines {
   return {
     async infer(part, rows, signal) {
       const request = encodeRequest(part, rows);
-      const answer = await client.modelInfer(request, signal).catch((error: unknown) => {
-        throw toEngineError(error, `${part.model} on ${client.address}`);
+      const answer = await inferShared(route, request, signal).catch((error: unknown) => {
+        throw toEngineError(error, `${part.model} on ${route.client.address}`);
       });
       return readAnswer(part, rowCount(rows), answer);
     },

@@ -17,6 +17,8 @@ const BY_REASON: Readonly<Record<KserveReason, Verdict>> = {
   OUT_OF_MEMORY: ['FAILED', 'node'],
   WORKER_DIED: ['FAILED', 'node'],
   BROKEN_ANSWER: ['BAD_ANSWER', 'node'],
+  // Of inputs it never comes this far: they are sent again, as bytes.
+  REGION_UNKNOWN: ['FAILED', 'node'],
 };
 
 const BY_STATUS: Readonly<Partial<Record<status, Verdict>>> = {

@@ -1,2 +1,3 @@
 export { describeNode, type NodeDescription, type NodeModel } from './describe-node.ts';
 export { createEngines } from './create-engines.ts';
+export { openInputRegions } from './input-regions.ts';

@@ -1,7 +1,8 @@
 import type { NodeConnector } from '../../dispatcher/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { connectKserve } from '../../platform/kserve/index.ts';
-import { createEngines, describeNode } from '../engines/index.ts';
+import type { Random } from '../../kernel/random.ts';
+import { connectKserve, isLoopback } from '../../platform/kserve/index.ts';
+import { createEngines, describeNode, openInputRegions } from '../engines/index.ts';
 
 export interface KserveConnectorDeps {
   /** How long one call may take, in milliseconds. */
@@ -12,6 +13,7 @@ export interface KserveConnectorDeps {
    */
   readonly ownAddress: string | null;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 // Patient enough for a machine whose cores are all at work.
@@ -22,15 +24,21 @@ export function createKserveConnector({
   callTimeoutMs,
   ownAddress,
   clock,
+  random,
 }: KserveConnectorDeps): NodeConnector {
   return {
     connect(address) {
       const keepalive = address === ownAddress ? { keepalive: OWN_KEEPALIVE } : {};
       const client = connectKserve({ address, callTimeoutMs, clock, ...keepalive });
+      // A node on this machine, or behind a tunnel that looks like one: the node says which when it is asked.
+      const regions = isLoopback(address) ? openInputRegions({ client, random }) : null;
       return {
-        engines: createEngines(client),
+        engines: createEngines({ client, regions }),
         describe: (signal) => describeNode(client, signal),
-        [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+        async [Symbol.asyncDispose]() {
+          await regions?.[Symbol.asyncDispose]();
+          await client[Symbol.asyncDispose]();
+        },
       };
     },
   };

@@ -13,6 +13,7 @@ import type {
   ModelMetadata,
   ModelRef,
   ServerMetadata,
+  SharedRegion,
 } from './messages.ts';
 import { loadKserveService, MESSAGE_BYTES_MAX } from './service.ts';
 
@@ -57,6 +58,12 @@ export interface KserveClient extends AsyncDisposable {
   /** Every model of the server's repositories, in whatever state. */
   repositoryIndex(signal?: AbortSignal): Promise<readonly ModelIndex[]>;
   modelInfer(request: ModelInferRequest, signal?: AbortSignal): Promise<ModelInferResponse>;
+  /** The regions of shared memory that the server knows, whoever registered them. */
+  sharedRegions(signal?: AbortSignal): Promise<readonly SharedRegion[]>;
+  /** From now on the server reads and writes this memory by the region's name; the name must be new to it. */
+  registerRegion(region: SharedRegion, signal?: AbortSignal): Promise<void>;
+  /** Succeeds also when the server does not know the region. */
+  unregisterRegion(name: string, signal?: AbortSignal): Promise<void>;
 }
 
 /**
@@ -93,6 +100,15 @@ export function connectKserve(options: KserveOptions): KserveClient {
     repositoryIndex: async (signal) =>
       (await call(service.RepositoryIndex, { ready: false }, { signal })).models,
     modelInfer: (request, signal) => call(service.ModelInfer, request, { timeoutMs: callTimeoutMs, signal }),
+    sharedRegions: async (signal) =>
+      Object.values((await call(service.SystemSharedMemoryStatus, { name: '' }, { signal })).regions),
+    registerRegion: async (region, signal) => {
+      await call(service.SystemSharedMemoryRegister, region, { signal });
+    },
+    unregisterRegion: async (name, signal) => {
+      // The protocol takes an empty name to mean every region, of every client.
+      if (name !== '') await call(service.SystemSharedMemoryUnregister, { name }, { signal });
+    },
     [Symbol.asyncDispose]: async () => channel.close(),
   };
 }

@@ -11,6 +11,7 @@ export const KSERVE_REASONS = [
   'OUT_OF_MEMORY',
   'WORKER_DIED',
   'BROKEN_ANSWER',
+  'REGION_UNKNOWN',
 ] as const;
 export type KserveReason = (typeof KSERVE_REASONS)[number];
 
@@ -49,6 +50,8 @@ const READINGS: readonly Reading[] = [
   { status: status.UNAVAILABLE, text: 'is not at ready state', reason: 'NOT_LOADED' },
   // A call that the server's administrator has closed stays closed however often it is tried.
   { status: status.UNAVAILABLE, text: 'protocol is restricted', reason: 'MISCONFIGURED', retryable: false },
+  // The server has started again since the region was registered, or somebody unregistered it.
+  { status: status.NOT_FOUND, text: 'shared memory region', reason: 'REGION_UNKNOWN' },
   // NOT_FOUND over gRPC, but INVALID_ARGUMENT from some versions of Triton.
   { status: status.NOT_FOUND, text: '', reason: 'NOT_LOADED' },
   { status: status.INVALID_ARGUMENT, text: 'Request for unknown model', reason: 'NOT_LOADED' },

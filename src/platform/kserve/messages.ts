@@ -81,8 +81,34 @@ export interface TensorContents {
   readonly fp32_contents?: readonly number[];
 }
 
+/** One parameter of a request or of a tensor in it; one of the fields is set. */
+export interface InferParameter {
+  readonly bool_param?: boolean;
+  readonly int64_param?: number;
+  readonly string_param?: string;
+}
+
+export type InferParameters = Readonly<Record<string, InferParameter>>;
+
 export interface InferInput extends TensorMetadata {
+  /** With `regionParameters` the tensor's bytes lie in a registered region and nowhere in the request. */
+  readonly parameters?: InferParameters;
   readonly contents?: TensorContents | null;
+}
+
+export interface InferRequestedOutput {
+  readonly name: string;
+  /** With `regionParameters` the bytes are written there, and the answer's entry is empty. */
+  readonly parameters?: InferParameters;
+}
+
+/** Part of a POSIX shared memory object that a server knows by name. */
+export interface SharedRegion {
+  readonly name: string;
+  /** As `shm_open` takes it: a slash and a name. */
+  readonly key: string;
+  readonly offset: number;
+  readonly byte_size: number;
 }
 
 export interface ModelInferRequest {
@@ -92,8 +118,8 @@ export interface ModelInferRequest {
   readonly id?: string;
   readonly inputs: readonly InferInput[];
   /** Outputs to send back; empty or missing means all. */
-  readonly outputs?: readonly { readonly name: string }[];
-  /** Little-endian bytes, one entry per input, in the order of `inputs`. */
+  readonly outputs?: readonly InferRequestedOutput[];
+  /** Little-endian bytes, one entry per input that lies in no region, in the order of `inputs`. */
   readonly raw_input_contents?: readonly Uint8Array[];
 }
 

@@ -8,6 +8,7 @@ import type {
   ModelMetadata,
   ModelRef,
   ServerMetadata,
+  SharedRegion,
 } from './messages.ts';
 
 type Empty = Readonly<Record<string, never>>;
@@ -25,6 +26,12 @@ export interface KserveService {
     { readonly models: readonly ModelIndex[] }
   >;
   readonly ModelInfer: MethodDefinition<ModelInferRequest, ModelInferResponse>;
+  readonly SystemSharedMemoryStatus: MethodDefinition<
+    { readonly name: string },
+    { readonly regions: Readonly<Record<string, SharedRegion>> }
+  >;
+  readonly SystemSharedMemoryRegister: MethodDefinition<SharedRegion, Empty>;
+  readonly SystemSharedMemoryUnregister: MethodDefinition<{ readonly name: string }, Empty>;
 }
 
 /**
