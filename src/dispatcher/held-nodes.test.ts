@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { createManualClock } from '../../test/support/manual-clock.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { createManualClock, moveUntil } from '../../test/support/manual-clock.ts';
 import type { Fleet, HeldNode } from '../domains/fleet/index.ts';
 import type { Id } from '../kernel/ids.ts';
 import { systemRandom } from '../kernel/random.ts';
@@ -21,23 +21,33 @@ const reportOf = (parts: readonly string[], ready = true): NodeReport => ({
 });
 const WHOLE = reportOf(['text_encoder', 'unet', 'vae_decoder']);
 
-/** The nodes of a dispatcher that holds one, which answers probes as `describe` says. */
-function openNodes() {
+type Answer = (address: string) => NodeReport | Promise<NodeReport>;
+
+/** The nodes of a dispatcher that holds `held`, which answer probes and closing as `probed` says. */
+function openNodes(held: readonly HeldNode[] = [node]) {
   const clock = createManualClock();
-  const free = [node];
-  const probed = { answer: (): NodeReport => WHOLE };
+  const free = [...held];
+  const probed: { answer: Answer; close: () => Promise<void> } = {
+    answer: () => WHOLE,
+    close: async () => {},
+  };
+  const lost: string[] = [];
+  const kept = new Set(held.map(({ id }) => id));
   const fleet = {
     hold: async () => free.splice(0),
+    renew: async () => [...kept],
+    release: async () => {},
     markReady: async () => {},
-    markLost: async () => {},
+    markLost: async ({ name }: HeldNode) => void lost.push(name),
   } as unknown as Fleet;
+  const onSuspect = vi.fn<() => void>();
   const nodes = createHeldNodes('dsp_A' as Id<'dispatcher'>, {
     fleet,
     connector: {
-      connect: () => ({
+      connect: (address) => ({
         engines: { infer: async () => ({}) },
-        describe: async () => probed.answer(),
-        [Symbol.asyncDispose]: async () => {},
+        describe: async () => probed.answer(address),
+        [Symbol.asyncDispose]: () => probed.close(),
       }),
     },
     clock,
@@ -45,11 +55,16 @@ function openNodes() {
     logger: { info: () => {}, warn: () => {}, error: () => {} },
     settings: DEFAULT_DISPATCHER_SETTINGS,
     meter: createCallMeter(clock),
-    onSuspect: () => {},
+    onSuspect,
     onReady: () => {},
   });
   return {
+    nodes,
+    clock,
     probed,
+    lost,
+    kept,
+    onSuspect,
     /** The engines that are given work after a look at the node that is due. */
     async look() {
       clock.advance(10_000);
@@ -91,5 +106,78 @@ describe('a held node', () => {
       throw new EngineError('TIMED_OUT', 'slow', { fault: 'node' });
     };
     expect(await look()).toEqual(['pico:1']);
+  });
+});
+
+const other: HeldNode = { id: 'node_B' as Id<'node'>, address: 'grpc://b:1', name: 'b', fence: 1 };
+const refused = () => {
+  throw new EngineError('UNREACHABLE', 'refused', { fault: 'node' });
+};
+
+describe('a node that a call failed on', () => {
+  it('is given no work and asked how it is before it is judged', async () => {
+    const { nodes, probed, lost, look, onSuspect } = openNodes();
+    await look();
+    nodes.suspect(node);
+    expect(nodes.ready()).toEqual([]);
+    expect(onSuspect).toHaveBeenCalledOnce();
+    expect(lost).toEqual([]);
+    await nodes.tend(never);
+    await settled();
+    expect(nodes.ready()).toHaveLength(1);
+
+    nodes.suspect(node);
+    probed.answer = refused;
+    await nodes.tend(never);
+    await settled();
+    expect(lost).toEqual(['a']);
+    expect(await look()).toEqual([]);
+  });
+
+  it('is not cleared by an answer to a question that was asked before', async () => {
+    const { nodes, probed, clock, onSuspect, look } = openNodes();
+    await look();
+    const early = Promise.withResolvers<NodeReport>();
+    probed.answer = () => early.promise;
+    clock.advance(10_000);
+    await nodes.tend(never);
+    nodes.suspect(node);
+    early.resolve(WHOLE);
+    await settled();
+    expect(nodes.ready()).toEqual([]);
+
+    // Once when it is suspected, and once more when the question that was open is out of the way.
+    expect(onSuspect).toHaveBeenCalledTimes(2);
+    probed.answer = () => WHOLE;
+    await nodes.tend(never);
+    await settled();
+    expect(nodes.ready()).toHaveLength(1);
+  });
+});
+
+describe('a node that hangs', () => {
+  it('keeps no other from being renewed, probed and used', async () => {
+    const { nodes, probed, clock, kept } = openNodes([node, other]);
+    const hang = new Promise<never>(() => {});
+    probed.answer = (address) => (address === node.address ? hang : WHOLE);
+    probed.close = () => hang;
+    await nodes.tend(never);
+    await settled();
+    expect(nodes.ready().map((each) => each.node.name)).toEqual(['b']);
+
+    kept.delete(node.id);
+    await nodes.renew();
+    probed.answer = () => reportOf([]);
+    clock.advance(10_000);
+    await nodes.tend(never);
+    await settled();
+    expect(nodes.ready().flatMap(({ engines }) => [...engines.keys()])).toEqual([]);
+  });
+
+  it('does not keep the dispatcher from ending', async () => {
+    const { nodes, probed, clock, look } = openNodes();
+    probed.close = () => new Promise(() => {});
+    await look();
+    await expect(moveUntil(clock, nodes[Symbol.asyncDispose]())).resolves.toBeUndefined();
   });
 });

@@ -1,0 +1,115 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Fleet, HeldNode } from '../domains/fleet/index.ts';
+import type { Backoff } from '../kernel/backoff.ts';
+import { backoffMs } from '../kernel/backoff.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { messageOf } from '../kernel/errors.ts';
+import type { Random } from '../kernel/random.ts';
+import { isRetryableDatabaseError } from '../platform/db/index.ts';
+import { EngineError } from './engines.ts';
+import type { CallMeter } from './figures.ts';
+import type { Lanes } from './lanes.ts';
+import { createLanes } from './lanes.ts';
+import type { DispatcherLogger } from './log.ts';
+import type { NodeConnection, NodeConnector } from './node-connector.ts';
+import type { NodeEngine } from './served-engines.ts';
+import { toEngineRecords, toNodeEngines } from './served-engines.ts';
+
+/** One node while this dispatcher holds it. */
+export interface Holding {
+  readonly node: HeldNode;
+  readonly connection: NodeConnection;
+  readonly lanes: Lanes;
+  engines: ReadonlyMap<string, NodeEngine> | null;
+  failures: number;
+  probeAtMs: number;
+  /** The probe under way, or null. */
+  probe: Promise<void> | null;
+  /** How often the node was suspected: a probe that began before the last time answers another question. */
+  suspicions: number;
+}
+
+export interface HoldingDeps {
+  readonly fleet: Fleet;
+  readonly connector: NodeConnector;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: DispatcherLogger;
+  readonly meter: CallMeter;
+  /** Told when a node needs to be probed before its turn. */
+  readonly onSuspect: () => void;
+  /** Told when a node has become ready. */
+  readonly onReady: () => void;
+}
+
+// A node that refuses connections does so in a millisecond: without a pause this would spin.
+const PROBE_BACKOFF: Backoff = { firstMs: 250, maxMs: 5_000 };
+
+// A server may be ready before all its models are, be given more of them later, or begin to drain.
+const REFRESH_MS = 10_000;
+
+/** Connecting is lazy: nothing is known of the node before its first probe. */
+export function openHolding({ connector, clock, meter }: HoldingDeps, node: HeldNode): Holding {
+  const connection = connector.connect(node.address);
+  const lanes = createLanes({ engines: connection.engines, clock, meter });
+  return { node, connection, lanes, engines: null, failures: 0, probeAtMs: 0, probe: null, suspicions: 0 };
+}
+
+/** Asks the node how it is; what was asked before the last suspicion is no answer to it. */
+export function startProbe(deps: HoldingDeps, holding: Holding, signal: AbortSignal): void {
+  const { suspicions } = holding;
+  holding.probe = probe(deps, holding, signal).finally(() => {
+    holding.probe = null;
+    if (holding.suspicions !== suspicions) deps.onSuspect();
+    else if (holding.engines) deps.onReady();
+  });
+}
+
+/** Closes the connection; resolves once nothing of the node is under way. What a probe brings from here on is not heard. */
+export async function closeHolding({ logger }: HoldingDeps, holding: Holding): Promise<void> {
+  holding.suspicions += 1;
+  try {
+    await holding.connection[Symbol.asyncDispose]();
+    await holding.probe;
+  } catch (error) {
+    logger.warn({ node: holding.node.name, reason: messageOf(error) }, 'a connection was not closed');
+  }
+}
+
+async function probe(
+  { fleet, clock, random, logger }: HoldingDeps,
+  holding: Holding,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, connection, suspicions } = holding;
+  const isOutdated = () => signal.aborted || holding.suspicions !== suspicions;
+  try {
+    const report = await connection.describe(signal);
+    if (!report.ready) throw new Error('the node is not ready');
+    if (isOutdated()) return;
+    const engines = toNodeEngines(report);
+    const isNews = !isDeepStrictEqual(engines, holding.engines);
+    await fleet.markReady(node, toEngineRecords(report, engines));
+    if (isOutdated()) return;
+    Object.assign(holding, { engines, failures: 0, probeAtMs: clock.monotonicMs() + REFRESH_MS });
+    if (isNews) logger.info({ node: node.name, engines: [...engines.keys()] }, 'node ready');
+  } catch (error) {
+    if (isOutdated()) return;
+    if (holding.engines && saysNothing(error)) {
+      holding.probeAtMs = clock.monotonicMs() + REFRESH_MS;
+      return;
+    }
+    holding.engines = null;
+    holding.probeAtMs = clock.monotonicMs() + backoffMs(PROBE_BACKOFF, holding.failures, random);
+    holding.failures += 1;
+    logger.warn({ node: node.name, address: node.address, reason: messageOf(error) }, 'node does not answer');
+    await fleet.markLost(node).catch((cause: unknown) => {
+      logger.warn({ node: node.name, reason: messageOf(cause) }, 'node could not be marked as lost');
+    });
+  }
+}
+
+/** A node at work may be slow to answer, and the database is no part of it: whether it can be used, its calls tell. */
+function saysNothing(error: unknown): boolean {
+  return isRetryableDatabaseError(error) || (error instanceof EngineError && error.code === 'TIMED_OUT');
+}
