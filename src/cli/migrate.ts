@@ -5,13 +5,14 @@ import { createLogger } from '../platform/telemetry/index.ts';
 import type { Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
 import { printJson } from './output.ts';
+import { shellWord } from './shell-word.ts';
 
 interface MigrateFlags {
   readonly resetPasswords?: boolean;
   readonly json?: boolean;
 }
 
-/** `darkroom migrate`: makes roles and tables in an external Postgres and prints the settings to start with. */
+/** `darkroom migrate`: makes roles and tables in an external Postgres and prints the settings to start with, for a shell. */
 export function migrateCommand(host: Host): Command {
   return new Command('migrate')
     .description(
@@ -39,7 +40,7 @@ export function migrateCommand(host: Host): Command {
           say(`kept the passwords of ${keptPasswords.join(', ')}; --reset-passwords makes new ones`);
         }
         if (flags.json) printJson(host.stdout, Object.fromEntries(settings));
-        else for (const [name, value] of settings) host.stdout.write(`${name}=${value}\n`);
+        else for (const [name, value] of settings) host.stdout.write(`${name}=${shellWord(value)}\n`);
         return 0;
       }),
     );
