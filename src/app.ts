@@ -1,8 +1,8 @@
 import packageJson from '../package.json' with { type: 'json' };
-import { openTokenizers, schedulerInfos, withSchedulerConfig } from './app/bundles.ts';
+import { openTokenizers, schedulerInfos } from './app/bundles.ts';
 import type { Meter } from './app/meter.ts';
 import { startMeter } from './app/meter.ts';
-import { onboardingOn } from './app/operator.ts';
+import { seedModels } from './app/seed-models.ts';
 import { untilServed } from './app/until-served.ts';
 import type { BackgroundSettings } from './background/index.ts';
 import { DEFAULT_BACKGROUND_SETTINGS, startBackground } from './background/index.ts';
@@ -15,7 +15,7 @@ import type { Config, DatabaseUrls, Role } from './config/index.ts';
 import { settingNames } from './config/index.ts';
 import { DEFAULT_DISPATCHER_SETTINGS, startDispatcher } from './dispatcher/index.ts';
 import type { Dispatcher, DispatcherSettings } from './dispatcher/index.ts';
-import { createCatalog, findVersion, seedPlatformVariants } from './domains/catalog/index.ts';
+import { createCatalog, findVersion } from './domains/catalog/index.ts';
 import type { Fleet } from './domains/fleet/index.ts';
 import { createFleet } from './domains/fleet/index.ts';
 import type { Doorbell } from './domains/generation/index.ts';
@@ -28,7 +28,6 @@ import {
 import { createMetering } from './domains/metering/index.ts';
 import { createOperations, publishFigures } from './domains/operations/index.ts';
 import { createScheduling } from './domains/scheduling/index.ts';
-import type { Onboarding } from './domains/tenancy/index.ts';
 import { createAccess, createTenantDb, createTenants } from './domains/tenancy/index.ts';
 import type { Api, Services } from './graphql/index.ts';
 import { startApi } from './graphql/index.ts';
@@ -57,11 +56,17 @@ export { openOperations, openOperator, probeNode } from './app/operator.ts';
 export interface AppOptions {
   readonly roles: ReadonlySet<Role>;
   readonly config: Config;
+  /** The logins that the roles need, and of a hosted node that of `darkroom_system` or `darkroom_dispatcher`. */
   readonly urls: DatabaseUrls;
+  /**
+   * The login of `darkroom_system` that makes the models known, on a connection that is closed before
+   * anybody is served; null: another process does that.
+   */
+  readonly seedUrl: string | null;
   readonly pepper: Uint8Array;
   readonly signingKey: Uint8Array;
   readonly objectsDirectory: string;
-  /** The models that the API offers. */
+  /** The models that the platform offers: what is made known of them, and what the API reads prompts with. */
   readonly bundles: readonly Bundle[];
   /** The node of our own, or null for none. */
   readonly node: OwnNode | null;
@@ -92,7 +97,6 @@ export interface Overrides {
 export interface App extends AsyncDisposable {
   /** Null without the role. */
   readonly api: Api | null;
-  readonly onboarding: Onboarding;
   /**
    * Resolves once this process can do its part: with the role of a dispatcher, once a node runs jobs, for
    * it or for another dispatcher, or there is no node to wait for. Rejects with the reason of `signal`.
@@ -114,31 +118,31 @@ const POOL_MAX = { app: 10, auth: 4, dispatcher: 6, system: 3 } as const;
  */
 export async function buildApp(options: AppOptions, overrides: Overrides = {}): Promise<App> {
   const { clock = systemClock, random = systemRandom, reach = unarmed } = overrides;
-  const { roles, urls, pepper } = options;
+  const { roles } = options;
   await using stack = new AsyncDisposableStack();
   const newId = createIds(clock, random);
   const meter = stack.use(startMeter(roles, clock, newId));
   const base: Base = { options, overrides, stack, clock, random, reach, newId, meter };
-  await checkWalls({ urls: settingNames(urls) });
+  await prepare(base);
   const drivers = createDrivers(base);
-  const fleet = createFleet({ db: drivers.pool('system'), newId });
-  await announceNode(base, fleet);
+  await announceNode(base, drivers);
   if (roles.has('background')) startBackgroundWork(base, drivers);
   const jobs = roles.has('dispatcher') ? await startJobs(base, drivers) : null;
   const api = roles.has('api') ? await openApi(base, drivers) : null;
   meter.sources.dispatcher = jobs && (() => jobs.dispatcher.figures());
   meter.sources.api = api && (() => api.figures());
-  stack.use(publishFigures({ db: drivers.pool('system'), own: meter.own, clock, logger: options.logger }));
+  stack.use(
+    publishFigures({ db: drivers.pool(publisherOf(roles)), own: meter.own, clock, logger: options.logger }),
+  );
 
   // From here nothing can throw, so ownership passes to the caller. Until here
   // `await using` would have closed whatever had been opened.
   const owned = stack.move();
   return {
     api,
-    onboarding: onboardingOn(drivers.pool('system'), pepper, base),
     ready: async (signal) => {
       const isNodeExpected = options.node !== null;
-      if (jobs) await untilServed({ dispatcher: jobs.dispatcher, fleet, clock, isNodeExpected }, signal);
+      if (jobs) await untilServed({ ...jobs, clock, isNodeExpected }, signal);
     },
     abandon: async () => jobs?.abandon(),
     async [Symbol.asyncDispose]() {
@@ -147,6 +151,12 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
       await owned.disposeAsync();
     },
   };
+}
+
+/** Looks at the database, and makes the models known where that is for this process to do. */
+async function prepare({ options: { urls, seedUrl, bundles }, newId }: Base): Promise<void> {
+  await checkWalls({ urls: settingNames(seedUrl === null ? urls : { ...urls, system: seedUrl }) });
+  if (seedUrl !== null) await seedModels(seedUrl, { bundles, newId });
 }
 
 /** What everything is made of. Whatever is opened is put on the stack, and closed in reverse order. */
@@ -174,7 +184,7 @@ function createDrivers({ options, stack, clock, random }: Base): Drivers {
   const { urls, logger, config, objectsDirectory: directory, signingKey } = options;
   const open = (role: keyof typeof POOL_MAX) => () =>
     stack.adopt(
-      openDb({ url: urls[role], poolMax: POOL_MAX[role], applicationName: `darkroom ${role}` }),
+      openDb({ url: urlOf(urls, role), poolMax: POOL_MAX[role], applicationName: `darkroom ${role}` }),
       (db) => db.$disconnect(),
     );
   const pools = {
@@ -187,7 +197,7 @@ function createDrivers({ options, stack, clock, random }: Base): Drivers {
   return {
     pool: (role) => pools[role](),
     doorbell: once(async () =>
-      createDoorbell(stack.use(await openListener({ url: urls.listen, logger, clock, random }))),
+      createDoorbell(stack.use(await openListener({ url: urlOf(urls, 'listen'), logger, clock, random }))),
     ),
     objects: once(async () =>
       stack.use(await openLocalStore({ directory, baseUrl: () => baseUrl.value, signingKey, clock, random })),
@@ -196,9 +206,25 @@ function createDrivers({ options, stack, clock, random }: Base): Drivers {
   };
 }
 
+function urlOf(urls: DatabaseUrls, login: keyof DatabaseUrls): string {
+  const url = urls[login];
+  if (url === undefined) throw new Error(`There is no login "${login}" for the roles of this process.`);
+  return url;
+}
+
+/** `darkroom_system` where there is a choice: it alone may remove what dead processes of the others left. */
+function publisherOf(roles: ReadonlySet<Role>): keyof typeof POOL_MAX {
+  if (roles.has('background')) return 'system';
+  return roles.has('dispatcher') ? 'dispatcher' : 'app';
+}
+
 /** Makes a node that was started for this process known, and forgets it once the dispatcher has let go of it. */
-async function announceNode({ options: { node, logger }, stack }: Base, fleet: Fleet): Promise<void> {
+async function announceNode(
+  { options: { node, urls, logger }, stack, newId }: Base,
+  { pool }: Drivers,
+): Promise<void> {
   if (!node?.isHosted) return;
+  const fleet = createFleet({ db: pool(urls.dispatcher === undefined ? 'system' : 'dispatcher'), newId });
   await fleet.announce(node.name, node.address);
   stack.defer(() =>
     fleet.remove(node.name).then(
@@ -219,6 +245,7 @@ function startBackgroundWork({ options, overrides, stack, clock, newId }: Base, 
 
 interface Jobs {
   readonly dispatcher: Dispatcher;
+  readonly fleet: Fleet;
   readonly abandon: () => Promise<void>;
 }
 
@@ -258,16 +285,12 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
     await dispatcher.stopClaiming(LAST_CLAIM_MS);
     await Promise.all([scheduling.abandon(dispatcher.id), fleet.release(dispatcher.id)]);
   };
-  return { dispatcher, abandon };
+  return { dispatcher, fleet, abandon };
 }
 
 async function openApi(base: Base, drivers: Drivers): Promise<Api> {
-  const { options, stack, clock, random, newId, meter } = base;
-  const { bundles, config, introspection, port, logger } = options;
-  await seedPlatformVariants(
-    { systemDb: drivers.pool('system'), newId },
-    await Promise.all(bundles.map(withSchedulerConfig)),
-  );
+  const { options, stack, clock, random, meter } = base;
+  const { config, introspection, port, logger } = options;
   const objects = await drivers.objects();
   const operations = createOperations({ db: drivers.pool('app'), own: meter.own });
   const api = stack.use(

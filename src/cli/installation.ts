@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Operator } from '../app.ts';
+import type { DatabaseUrls } from '../config/index.ts';
 import { readConfig } from '../config/index.ts';
 import type { Operations } from '../domains/operations/index.ts';
 import { StartError } from '../kernel/errors.ts';
@@ -19,7 +20,7 @@ export function addInstallationOptions(command: Command): Command {
 
 /**
  * Opens a running installation for an operator's command: the one whose data folder is named, or the
- * external one of the environment (DATABASE_SYSTEM_URL and the others, with DARKROOM_SECRET).
+ * external one of the environment (DATABASE_SYSTEM_URL, with DARKROOM_SECRET).
  */
 export async function openInstallation(
   { environment }: Host,
@@ -32,14 +33,15 @@ export async function openInstallation(
   ]);
   if (config.database === null || data !== undefined) {
     const { database, secret } = await readRunFile(data ?? DEFAULT_DATA);
-    return openOperator(database.system, deriveKeys(secret).pepper);
+    return openOperator(systemOf(database), deriveKeys(secret).pepper);
   }
+  const system = systemOf(config.database);
   if (secrets.secret === null) {
     throw new StartError(
       'Set DARKROOM_SECRET to the one that the platform runs with: keys are hashed under it.',
     );
   }
-  return openOperator(config.database.system, deriveKeys(secrets.secret).pepper);
+  return openOperator(system, deriveKeys(secrets.secret).pepper);
 }
 
 /** Opens a running installation, found as by `openInstallation`, for questions about how it is doing. */
@@ -52,7 +54,12 @@ export async function openRunning(
     import('../app.ts'),
     import('../hosting/index.ts'),
   ]);
-  if (config.database !== null && data === undefined) return openOperations(config.database.system);
+  if (config.database !== null && data === undefined) return openOperations(systemOf(config.database));
   const { database } = await readRunFile(data ?? DEFAULT_DATA);
-  return openOperations(database.system);
+  return openOperations(systemOf(database));
+}
+
+function systemOf({ system }: DatabaseUrls): string {
+  if (system !== undefined) return system;
+  throw new StartError('Set DATABASE_SYSTEM_URL: commands for operators use the login of darkroom_system.');
 }

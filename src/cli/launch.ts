@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { buildApp, openOperator, type App, type AppOptions } from '../app.ts';
-import type { Config, DatabaseUrls, Secrets } from '../config/index.ts';
-import { ALL_ROLES, readConfig } from '../config/index.ts';
+import type { Config, DatabaseUrls, Role, Secrets } from '../config/index.ts';
+import { ALL_ROLES, loginsOf, readConfig } from '../config/index.ts';
 import type { Parts, PartsOptions } from '../hosting/index.ts';
 import { openParts } from '../hosting/index.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -20,14 +20,15 @@ import { DEFAULT_DATA, ENTRY, type StartFlags } from './start-options.ts';
 export interface Platform extends AsyncDisposable {
   /**
    * What a program that started it needs to know; printed as one line by `start --json`. What it has not
-   * is null: an API without the role, a node or a database that it does not host.
+   * is null: an API without the role, a tenant and a key without the login that makes them, a node or a
+   * database that it does not host.
    */
   readonly readyLine: {
     readonly api: string | null;
     readonly ws: string | null;
     readonly node: string | null;
     readonly apiKey: string | null;
-    readonly tenantId: string;
+    readonly tenantId: string | null;
     readonly databaseUrl: string | null;
     readonly dataDir: string;
   };
@@ -58,28 +59,29 @@ export async function launch(host: Host, options: LaunchOptions): Promise<Platfo
   const { config, secrets } = readConfig(host.environment);
   const logger = createLogger(config.logLevel ?? options.logLevel);
   const roles = flags.roles ?? ALL_ROLES;
-  const bundles = roles.has('api') ? await openBundles(flags.models) : [];
+  const database = config.database && loginsOf(roles, config.database);
+  const bundles = canSeed(roles) ? await openBundles(flags.models) : [];
 
   await using stack = new AsyncDisposableStack();
-  const parts = stack.use(await openParts(partsOptionsOf(options, { config, secrets, logger })));
+  const partsOptions = partsOptionsOf(options, { config, secrets, logger, database });
+  const parts = stack.use(await openParts(partsOptions));
   if (roles.has('api')) say('starting the API');
+  const seedUrl = seedUrlOf(roles, config.database ?? parts.urls);
   const appOptions: AppOptions = {
     roles,
     config,
-    urls: parts.urls,
-    ...parts.keys,
-    objectsDirectory: parts.folder.at('objects'),
+    ...placeOf(parts, roles),
+    seedUrl,
     bundles,
-    node: ownNodeOf(parts),
     port: flags.port,
     introspection: flags.introspection ?? false,
     logger,
   };
   // Once nobody is served with it any more: what is in the temporary folder is lost, and the database is not.
   const first: FirstKey = { text: null };
-  if (parts.folder.isEphemeral && parts.adminUrl === null) stack.defer(() => revokeFirstKey(parts, first));
+  if (seedUrl !== null) stack.defer(() => revokeFirstKey(seedUrl, parts, first));
   const app = stack.use(await buildApp(appOptions, { reach: reachOf(config.fault, host) }));
-  const readyLine = await readyLineOf(app, parts);
+  const readyLine = await readyLineOf(app, parts, seedUrl);
   first.text = readyLine.apiKey;
   await untilReady(app, parts, options);
 
@@ -92,15 +94,39 @@ export async function launch(host: Host, options: LaunchOptions): Promise<Platfo
   };
 }
 
+/** Whether a process of these roles makes models and the first tenant known, given the login that may. */
+function canSeed(roles: ReadonlySet<Role>): boolean {
+  return roles.has('api') || roles.has('background');
+}
+
+function seedUrlOf(roles: ReadonlySet<Role>, { system }: DatabaseUrls): string | null {
+  return canSeed(roles) && system !== undefined ? system : null;
+}
+
+/** What the app takes of the place that it stands in. */
+function placeOf(
+  parts: Parts,
+  roles: ReadonlySet<Role>,
+): Pick<AppOptions, 'urls' | 'pepper' | 'signingKey' | 'objectsDirectory' | 'node'> {
+  return {
+    // The host of the embedded Postgres has them all anyway, and makes its node known with one of them.
+    urls: parts.isHost ? parts.urls : loginsOf(roles, parts.urls),
+    ...parts.keys,
+    objectsDirectory: parts.folder.at('objects'),
+    node: ownNodeOf(parts),
+  };
+}
+
 interface Settings {
   readonly config: Config;
   readonly secrets: Secrets;
   readonly logger: Logger;
+  readonly database: DatabaseUrls | null;
 }
 
 function partsOptionsOf(
   { flags, signal, say }: LaunchOptions,
-  { config, secrets, logger }: Settings,
+  { secrets, logger, database }: Settings,
 ): PartsOptions {
   if (flags.ephemeral && flags.data !== undefined) {
     throw new StartError('--data keeps the data and --ephemeral does not: give one of them.');
@@ -109,8 +135,8 @@ function partsOptionsOf(
     dataDirectory: flags.ephemeral ? null : (flags.data ?? DEFAULT_DATA),
     modelsDirectory: flags.models,
     secret: secrets.secret,
-    database: config.database,
-    needsNode: async (urls) => flags.node !== false && (config.database === null || !(await hasNodes(urls))),
+    database,
+    needsNode: async (urls) => flags.node !== false && (database === null || (await lacksNode(urls, say))),
     entry: ENTRY,
     logger,
     clock: systemClock,
@@ -120,11 +146,16 @@ function partsOptionsOf(
   };
 }
 
-/** Whether an operator has added nodes: then there is no need for one of our own. */
-async function hasNodes({ system }: DatabaseUrls): Promise<boolean> {
-  await using operator = openOperator(system, new Uint8Array());
+/** Whether no operator has added a node: then there is need for one of our own. */
+async function lacksNode({ dispatcher, system }: DatabaseUrls, say: LaunchOptions['say']): Promise<boolean> {
+  const url = dispatcher ?? system;
+  if (url === undefined) {
+    say('no inference node is started: an API alone has no login that could make one known');
+    return false;
+  }
+  await using operator = openOperator(url, new Uint8Array());
   const nodes = await operator.fleet.list();
-  return nodes.some(({ isHosted }) => !isHosted);
+  return nodes.every(({ isHosted }) => isHosted);
 }
 
 function ownNodeOf({ folder, isHost, nodeAddress }: Parts): AppOptions['node'] {
@@ -144,27 +175,41 @@ interface FirstKey {
   text: string | null;
 }
 
-async function revokeFirstKey({ urls, keys }: Parts, { text }: FirstKey): Promise<void> {
-  if (text === null) return;
-  await using operator = openOperator(urls.system, keys.pepper);
+async function revokeFirstKey(
+  systemUrl: string,
+  { keys, folder, adminUrl }: Parts,
+  { text }: FirstKey,
+): Promise<void> {
+  const isLost = folder.isEphemeral && adminUrl === null;
+  if (text === null || !isLost) return;
+  await using operator = openOperator(systemUrl, keys.pepper);
   await operator.onboarding.revokeKeyText(text);
 }
 
-async function readyLineOf(
-  { api, onboarding }: App,
-  { folder, nodeAddress, adminUrl }: Parts,
-): Promise<Platform['readyLine']> {
-  const tenant = await firstTenant(onboarding);
-  const key = api && (await firstKey(onboarding, { tenant, folder, random: systemRandom }));
+async function readyLineOf(app: App, parts: Parts, seedUrl: string | null): Promise<Platform['readyLine']> {
+  const { apiKey, tenantId } = await firstOf(app, parts, seedUrl);
   return {
-    api: api?.httpUrl ?? null,
-    ws: api?.wsUrl ?? null,
-    node: nodeAddress,
-    apiKey: key?.text ?? null,
-    tenantId: tenant.id,
-    databaseUrl: adminUrl,
-    dataDir: folder.path,
+    api: app.api?.httpUrl ?? null,
+    ws: app.api?.wsUrl ?? null,
+    node: parts.nodeAddress,
+    apiKey,
+    tenantId,
+    databaseUrl: parts.adminUrl,
+    dataDir: parts.folder.path,
   };
+}
+
+/** The tenant that every installation begins with, and of an API its key; nulls without the login for it. */
+async function firstOf(
+  { api }: App,
+  { folder, keys }: Parts,
+  systemUrl: string | null,
+): Promise<Pick<Platform['readyLine'], 'apiKey' | 'tenantId'>> {
+  if (systemUrl === null) return { apiKey: null, tenantId: null };
+  await using operator = openOperator(systemUrl, keys.pepper);
+  const tenant = await firstTenant(operator.onboarding);
+  const key = api && (await firstKey(operator.onboarding, { tenant, folder, random: systemRandom }));
+  return { apiKey: key?.text ?? null, tenantId: tenant.id };
 }
 
 /** A node of our own is waited for, or there is something wrong with it; others may come when they like. */

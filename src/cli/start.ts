@@ -46,12 +46,12 @@ function printText({ stdout }: Host, { readyLine: { api, apiKey, dataDir } }: Pl
   stdout.write(`Darkroom is ready.
 
   API        ${api}
-  first key  ${apiKey}
+  first key  ${apiKey ?? 'none: `darkroom tenant create` and `darkroom key create` make one'}
   data       ${dataDir}
 
 Draw something from another terminal:
 
-  npm exec -- darkroom generate "a red apple, blue background" --api ${api} --key ${apiKey}
+  npm exec -- darkroom generate "a red apple, blue background" --api ${api} --key ${apiKey ?? 'KEY'}
 
 Ctrl-C stops it.
 `);

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { StartError } from '../kernel/errors.ts';
 import type { Fault } from '../kernel/fault-points.ts';
 import { readFault } from './fault.ts';
+import type { DatabaseUrls } from './logins.ts';
+import { loginsIn } from './logins.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
@@ -10,7 +12,7 @@ type LogLevel = (typeof LOG_LEVELS)[number];
 export interface Config {
   /** Null: what suits the command. */
   readonly logLevel: LogLevel | null;
-  /** Null: the embedded Postgres. */
+  /** The logins of an external Postgres that were given; null: the embedded one. */
   readonly database: DatabaseUrls | null;
   readonly http: {
     readonly host: string;
@@ -25,15 +27,6 @@ export interface Config {
   readonly nodeCallTimeoutMs: number;
   /** Where this process is to die, for trials of what happens then; null: nowhere. */
   readonly fault: Fault | null;
-}
-
-/** A login per role; see `darkroom migrate`. */
-export interface DatabaseUrls {
-  readonly app: string;
-  readonly auth: string;
-  readonly dispatcher: string;
-  readonly system: string;
-  readonly listen: string;
 }
 
 export interface Secrets {
@@ -69,8 +62,6 @@ const environment = z.object({
   DATABASE_MIGRATE_URL: postgresUrl.optional(),
 });
 
-type Raw = z.infer<typeof environment>;
-
 /** Reads the environment. Throws a `StartError` that names every setting at fault. */
 export function readConfig(env: Environment): { readonly config: Config; readonly secrets: Secrets } {
   // An empty variable is one that was not set: shells and compose files make no difference.
@@ -84,7 +75,7 @@ export function readConfig(env: Environment): { readonly config: Config; readonl
   return {
     config: Object.freeze({
       logLevel: raw.DARKROOM_LOG_LEVEL ?? null,
-      database: readDatabase(raw),
+      database: loginsIn(raw),
       http: Object.freeze({
         host: raw.DARKROOM_HOST,
         publicUrl: raw.DARKROOM_PUBLIC_URL ?? null,
@@ -100,42 +91,5 @@ export function readConfig(env: Environment): { readonly config: Config; readonl
       secret: raw.DARKROOM_SECRET ?? null,
       migrateUrl: raw.DATABASE_MIGRATE_URL ?? null,
     }),
-  };
-}
-
-const REQUIRED = [
-  'DATABASE_AUTH_URL',
-  'DATABASE_DISPATCHER_URL',
-  'DATABASE_SYSTEM_URL',
-  'DATABASE_LISTEN_URL',
-] as const;
-
-function readDatabase(raw: Raw): DatabaseUrls | null {
-  const { DATABASE_URL: app } = raw;
-  const missing = REQUIRED.filter((name) => raw[name] === undefined);
-  if (app === undefined && missing.length === REQUIRED.length) return null;
-  if (app === undefined || missing.length > 0) {
-    const names = [...(app === undefined ? ['DATABASE_URL'] : []), ...missing];
-    throw new StartError(
-      `An external Postgres needs all five logins; ${names.join(', ')} missing. \`darkroom migrate\` prints them.`,
-    );
-  }
-  return Object.freeze({
-    app,
-    auth: raw.DATABASE_AUTH_URL ?? '',
-    dispatcher: raw.DATABASE_DISPATCHER_URL ?? '',
-    system: raw.DATABASE_SYSTEM_URL ?? '',
-    listen: raw.DATABASE_LISTEN_URL ?? '',
-  });
-}
-
-/** The logins by the names of their settings, for messages about them. */
-export function settingNames(urls: DatabaseUrls): Readonly<Record<string, string>> {
-  return {
-    DATABASE_URL: urls.app,
-    DATABASE_AUTH_URL: urls.auth,
-    DATABASE_DISPATCHER_URL: urls.dispatcher,
-    DATABASE_SYSTEM_URL: urls.system,
-    DATABASE_LISTEN_URL: urls.listen,
   };
 }

@@ -1,4 +1,6 @@
-export type { Config, DatabaseUrls, Environment, Secrets } from './config.ts';
-export { readConfig, settingNames } from './config.ts';
+export type { Config, Environment, Secrets } from './config.ts';
+export { readConfig } from './config.ts';
+export type { DatabaseUrls } from './logins.ts';
+export { agree, LOGINS, loginsIn, loginsOf, settingNames } from './logins.ts';
 export type { Role } from './roles.ts';
 export { ALL_ROLES, ROLES } from './roles.ts';

@@ -1,4 +1,5 @@
 import type { DatabaseUrls } from '../config/index.ts';
+import { loginsIn } from '../config/index.ts';
 import { migrate, passwordsFrom } from '../platform/db/index.ts';
 import { startPostgres, waitForFreeFolder } from '../platform/postgres/index.ts';
 import type { Guardian } from '../platform/process/index.ts';
@@ -53,17 +54,10 @@ export async function hostDatabase(
     passwords: passwordsFrom(secret),
     logger,
   });
-  const url = (name: Parameters<typeof settings.get>[0]) => settings.get(name) ?? '';
   const owned = stack.move();
   return {
     adminUrl,
-    urls: {
-      app: url('DATABASE_URL'),
-      auth: url('DATABASE_AUTH_URL'),
-      dispatcher: url('DATABASE_DISPATCHER_URL'),
-      system: url('DATABASE_SYSTEM_URL'),
-      listen: url('DATABASE_LISTEN_URL'),
-    },
+    urls: loginsIn(Object.fromEntries(settings)) ?? {},
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

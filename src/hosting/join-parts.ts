@@ -1,4 +1,4 @@
-import type { DatabaseUrls } from '../config/index.ts';
+import { agree } from '../config/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { StartError } from '../kernel/errors.ts';
 import { repeat } from '../kernel/repeat.ts';
@@ -21,8 +21,11 @@ export async function joinFolder(
   run: RunFile,
 ): Promise<Parts | null> {
   refuseOthers(options, folder, run);
-  if (!(await isServerReachable(run.database.app))) return null;
-  const { secret, database: urls, adminUrl, node: nodeAddress } = run;
+  const { secret, adminUrl, node: nodeAddress } = run;
+  // The host of an external one may have other roles than this process, and then other logins.
+  const urls = options.database ?? run.database;
+  const [first] = Object.values(urls);
+  if (first === undefined || !(await isServerReachable(first))) return null;
   const watch = watchHost({ folder, run, clock: options.clock });
   return { isHost: false, folder, keys: deriveKeys(secret), urls, adminUrl, nodeAddress, ...watch };
 }
@@ -35,7 +38,7 @@ function refuseOthers({ secret, database }: PartsOptions, { path }: DataFolder, 
         'Give both the same, or choose another folder with --data DIR.',
     );
   if (secret !== null && secret !== run.secret) throw fault('DARKROOM_SECRET');
-  if (database !== null && !isSame(database, run.database)) throw fault('DATABASE_URL');
+  if (database !== null && !agree(database, run.database)) throw fault('DATABASE_URL');
 }
 
 interface Watched {
@@ -50,7 +53,7 @@ function watchHost({ folder, run, clock }: Watched): Pick<Parts, 'outdated' | ty
   const outdated = Promise.withResolvers<StartError>();
   async function look(): Promise<number> {
     const now = await findRunFile(folder.path).catch(() => null);
-    if (now && !(now.secret === run.secret && isSame(now.database, run.database))) {
+    if (now && !(now.secret === run.secret && agree(now.database, run.database))) {
       outdated.resolve(
         new StartError(
           `The database of ${folder.path} came back under another address (process ${now.pid} hosts it now). ` +
@@ -68,9 +71,4 @@ function watchHost({ folder, run, clock }: Watched): Pick<Parts, 'outdated' | ty
       await watching;
     },
   };
-}
-
-function isSame(one: DatabaseUrls, other: DatabaseUrls): boolean {
-  const names = ['app', 'auth', 'dispatcher', 'system', 'listen'] as const;
-  return names.every((name) => one[name] === other[name]);
 }

@@ -12,7 +12,7 @@ export interface PartsOptions {
   readonly modelsDirectory: string;
   /** Null: kept in the data folder. */
   readonly secret: string | null;
-  /** Null: the embedded Postgres. */
+  /** The logins that this process is to have on an external Postgres. Null: the embedded one. */
   readonly database: DatabaseUrls | null;
   /** Whether a host runs an inference node; asked once its database can be used. */
   readonly needsNode: (urls: DatabaseUrls) => Promise<boolean>;
@@ -32,6 +32,7 @@ export interface Parts extends AsyncDisposable {
   readonly isHost: boolean;
   readonly folder: DataFolder;
   readonly keys: DerivedKeys;
+  /** Every login that there is for this process: of the embedded Postgres all, of an external one its own. */
   readonly urls: DatabaseUrls;
   /** The embedded cluster's superuser over TCP, or null. */
   readonly adminUrl: string | null;

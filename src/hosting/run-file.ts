@@ -3,6 +3,7 @@ import { access, readFile, realpath, rename, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { DatabaseUrls } from '../config/index.ts';
+import { LOGINS } from '../config/index.ts';
 import { hasSystemCode, StartError } from '../kernel/errors.ts';
 import { isAlive, isTaken, takeExclusive } from '../platform/process/index.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -12,13 +13,7 @@ const NAME = 'run.json';
 const runFile = z.object({
   pid: z.int().positive(),
   secret: z.string().min(1),
-  database: z.object({
-    app: z.string(),
-    auth: z.string(),
-    dispatcher: z.string(),
-    system: z.string(),
-    listen: z.string(),
-  }),
+  database: z.partialRecord(z.enum(LOGINS), z.string()),
   adminUrl: z.string().nullable(),
   node: z.string().nullable(),
 });
@@ -28,6 +23,7 @@ export interface RunFile {
   /** The host process. */
   readonly pid: number;
   readonly secret: string;
+  /** All logins of the embedded Postgres; of an external one those that the host itself has. */
   readonly database: DatabaseUrls;
   /** The embedded cluster's superuser, or null where Postgres is somebody else's. */
   readonly adminUrl: string | null;

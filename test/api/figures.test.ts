@@ -27,7 +27,7 @@ beforeAll(async () => {
   // Without a node jobs stay in the queue.
   app = stack.use(await startApp());
   [tenant, operator] = [await app.createTenant(), await app.createTenant()];
-  const { text } = await app.app.onboarding.issueKey(operator.id, {
+  const { text } = await app.onboarding.issueKey(operator.id, {
     name: 'operator',
     environment: 'LIVE',
     permissions: PERMISSIONS,

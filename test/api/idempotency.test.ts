@@ -160,7 +160,7 @@ describe('an idempotency key', () => {
 
   it('of the test environment is another than the same of the live one', async () => {
     const live = await app.createTenant();
-    const { text } = await app.app.onboarding.issueKey(live.id, { name: 'test', environment: 'TEST' });
+    const { text } = await app.onboarding.issueKey(live.id, { name: 'test', environment: 'TEST' });
     const test = { ...live, apiKey: text };
     const [first, second] = [await submit(live, {}), await submit(test, {})];
     expect(second.userErrors).toEqual([]);

@@ -95,7 +95,7 @@ describe('keys', () => {
   });
 
   it('do only what their scopes say', async () => {
-    const { text } = await app.app.onboarding.issueKey(owner.id, {
+    const { text } = await app.onboarding.issueKey(owner.id, {
       name: 'reader',
       environment: 'LIVE',
       permissions: ['JOBS_READ'],

@@ -121,6 +121,7 @@ export async function openFleet({ sandbox, onCrash }: FleetDeps): Promise<Fleet>
 
 async function openOperatorOf(dataDirectory: string): Promise<Operator> {
   const { database, secret } = await readRunFile(dataDirectory);
+  if (database.system === undefined) throw new Error('The host has no login of darkroom_system.');
   return openOperator(database.system, deriveKeys(secret).pepper);
 }
 

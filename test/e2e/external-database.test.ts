@@ -157,6 +157,57 @@ describe('nodes that an operator has added', () => {
   });
 });
 
+describe('processes that each have the logins of their own role and no other', () => {
+  const only = (...names: readonly string[]) => ({
+    ...SECRET,
+    ...Object.fromEntries(
+      names.map((name) => [`DATABASE_${name}URL`, settings[`DATABASE_${name}URL`] ?? '']),
+    ),
+  });
+  const start = (roles: string, logins: readonly string[]) =>
+    startPart(sandbox, ['--roles', roles, '--data', sandbox.at('split'), ...models], only(...logins));
+
+  it('draw together, and the API knows no tenant of its own', async () => {
+    await using dispatcher = await start('dispatcher', ['DISPATCHER_', 'LISTEN_']);
+    await using background = await start('background', ['SYSTEM_']);
+    await using api = await start('api', ['', 'AUTH_', 'LISTEN_']);
+    const env = only('SYSTEM_');
+    const { tenantId } = await runJson<{ tenantId: string }>(sandbox, ['tenant', 'create', 'Split'], env);
+    const { apiKey } = await runJson<{ apiKey: string }>(
+      sandbox,
+      ['key', 'create', '--tenant', tenantId],
+      env,
+    );
+
+    expect(dispatcher.ready).toMatchObject({ api: null, apiKey: null, tenantId: null });
+    expect(background.ready).toMatchObject({ apiKey: null, tenantId: expect.stringMatching(/^ten_/) });
+    expect(api.ready).toMatchObject({ api: expect.any(String), apiKey: null, tenantId: null });
+    const drawn = await draw(sandbox, { api: api.ready.api ?? '', apiKey }, ['a dog', '--steps', '2']);
+    expect(drawn.credits).toBe(2);
+  });
+
+  it('keep no login of another role that they were given: an API is done with the system when it is ready', async () => {
+    const args = ['--roles', 'api', '--data', sandbox.at('split'), ...models];
+    await using api = await startPart(sandbox, args, { ...settings, ...SECRET });
+
+    expect(api.ready).toMatchObject({ apiKey: expect.any(String), tenantId: expect.stringMatching(/^ten_/) });
+    const connected = `select distinct usename as login from pg_stat_activity
+      where datname = 'studio' and usename <> current_user order by 1`;
+    const logins = async () =>
+      (await rowsOf<{ login: string }>(adminOf('studio'), connected)).map((row) => row.login);
+    // Closed by the process, and then by the server when it comes to it.
+    await expect.poll(logins, { timeout: 10_000 }).toEqual(['darkroom_app']);
+  });
+
+  it('are refused without one, with the setting and the role that needs it', async () => {
+    const { DATABASE_AUTH_URL: _, ...without } = settings;
+    await expectRefusal(
+      { ...without },
+      /logins of the roles .*: DATABASE_AUTH_URL missing, which the role api needs.*darkroom migrate/,
+    );
+  });
+});
+
 describe('an ephemeral platform on an external Postgres', () => {
   it('leaves no key in force behind', async () => {
     const env = { ...settings, ...SECRET };

@@ -145,8 +145,10 @@ describe('processes on one data folder', () => {
 
     expect(dataDir).toBe(sandbox.at('data'));
     for (const part of [joiner, api, dispatcher]) {
-      expect(part.ready).toMatchObject({ node, databaseUrl, tenantId, dataDir });
+      expect(part.ready).toMatchObject({ node, databaseUrl, dataDir });
     }
+    // A dispatcher has no login that could ask.
+    expect([joiner, api, dispatcher].map(({ ready }) => ready.tenantId)).toEqual([tenantId, tenantId, null]);
     const families = await Promise.all([host, joiner, api, dispatcher].map(({ pid }) => familyOf(pid)));
     const servers = families.flat().filter(({ command }) => /\/postgres -D | node --json /.test(command));
     expect(servers).toHaveLength(2);

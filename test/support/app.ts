@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import type { App, Overrides } from '../../src/app.ts';
-import { buildApp } from '../../src/app.ts';
+import type { App, Operator, Overrides } from '../../src/app.ts';
+import { buildApp, openOperator } from '../../src/app.ts';
 import type { Api } from '../../src/graphql/index.ts';
 import type { Client } from '../../src/client/index.ts';
 import { createClient } from '../../src/client/index.ts';
@@ -27,6 +27,7 @@ export interface TestTenant {
 export interface TestApp extends AsyncDisposable {
   readonly app: App & { readonly api: Api };
   readonly api: string;
+  readonly onboarding: Operator['onboarding'];
   createTenant(options?: {
     readonly credits?: number;
     readonly environment?: 'LIVE' | 'TEST';
@@ -57,6 +58,7 @@ export interface TestAppOptions {
   readonly introspection?: boolean;
 }
 
+const PEPPER = Buffer.from('pepper of the tests');
 const DEFAULTS = { nodeAddress: null, models: MODELS, port: 0, introspection: false };
 
 export async function startApp(options: TestAppOptions = {}, overrides: Overrides = {}): Promise<TestApp> {
@@ -72,7 +74,8 @@ export async function startApp(options: TestAppOptions = {}, overrides: Override
         roles: ALL_ROLES,
         config: readConfig({}).config,
         urls: database.urls,
-        pepper: Buffer.from('pepper of the tests'),
+        seedUrl: database.urls.system,
+        pepper: PEPPER,
         signingKey: Buffer.alloc(32, 7),
         objectsDirectory,
         bundles: await openBundles(models),
@@ -84,6 +87,7 @@ export async function startApp(options: TestAppOptions = {}, overrides: Override
       overrides,
     ),
   );
+  const { onboarding } = stack.use(openOperator(database.urls.system, PEPPER));
   const admin = stack.adopt(new pg.Pool({ connectionString: database.adminUrl, max: 2 }), (pool) =>
     pool.end(),
   );
@@ -98,14 +102,15 @@ export async function startApp(options: TestAppOptions = {}, overrides: Override
   return {
     app: { ...app, api: door },
     api,
+    onboarding,
     async createTenant({ credits = 1_000, environment = 'LIVE' } = {}) {
       tenants += 1;
-      const tenant = await app.onboarding.createTenant({
+      const tenant = await onboarding.createTenant({
         name: `Tenant ${tenants}`,
         slug: `tenant-${tenants}`,
         credits,
       });
-      const { text } = await app.onboarding.issueKey(tenant.id, { name: 'test', environment });
+      const { text } = await onboarding.issueKey(tenant.id, { name: 'test', environment });
       return { id: tenant.id, apiKey: text, client: createClient({ api, apiKey: text }) };
     },
     async sql<Row extends object>(text: string, values: readonly unknown[] = []) {

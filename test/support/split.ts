@@ -8,10 +8,11 @@ import { familyOf } from './process-table.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** What `start --json --roles …` prints: without the API's role there is no API to name. */
-export interface PartLine extends Omit<ReadyLine, 'api' | 'ws' | 'apiKey' | 'node'> {
+export interface PartLine extends Omit<ReadyLine, 'api' | 'ws' | 'apiKey' | 'node' | 'tenantId'> {
   readonly api: string | null;
   readonly ws: string | null;
   readonly apiKey: string | null;
+  readonly tenantId: string | null;
   readonly node: string | null;
 }
 
@@ -38,9 +39,10 @@ export async function startPart(
 
 /** The part that has an API, as clients need it. */
 export function apiOf({ ready }: Part): ReadyLine {
-  const { api, ws, apiKey, node } = ready;
-  if (api === null || ws === null || apiKey === null || node === null) throw new Error('It has no API.');
-  return { ...ready, api, ws, apiKey, node };
+  const { api, ws, apiKey, node, tenantId } = ready;
+  if (api === null || ws === null || apiKey === null || node === null || tenantId === null)
+    throw new Error('It has no API.');
+  return { ...ready, api, ws, apiKey, node, tenantId };
 }
 
 /** The process number of a server that the host runs. */
