@@ -11,9 +11,11 @@ import { buildSchema } from './schema/build-schema.ts';
 import { createGuard } from './server/guard.ts';
 import { GRAPHQL_PATH, openHttpDoor } from './server/http.ts';
 import { LIMITS } from './server/limits.ts';
+import type { SocketLimits } from './server/socket-registry.ts';
 import { openSocketDoor } from './server/websocket.ts';
 
 export type { SchedulerInfo, Services } from './context.ts';
+export type { SocketLimits } from './server/socket-registry.ts';
 
 export interface ApiOptions {
   readonly services: Services;
@@ -26,6 +28,8 @@ export interface ApiOptions {
   readonly publicUrl?: string | undefined;
   /** Origins whose pages may open a WebSocket, besides the server's own. */
   readonly allowedOrigins: readonly string[];
+  /** By default as many as a process can hold. */
+  readonly socketLimits?: SocketLimits | undefined;
   readonly readiness: Readiness;
   /** Adds routes beside GraphQL's, before the server listens. */
   readonly routes?: ((http: FastifyInstance) => void) | undefined;

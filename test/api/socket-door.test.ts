@@ -172,6 +172,43 @@ it('the door counts its sockets, the events it sent and the most that one client
   await expect.poll(() => own.api.figures().sockets).toBe(0);
 });
 
+it('the door lets only so many wait who have not shown a key, and those who have one in', async () => {
+  const socketLimits = { perKey: 100, strangers: 100, strangersPerAddress: 2 };
+  await using own = await openDoors({ socketLimits });
+  const authorization = own.memory.addTenant();
+  await using first = await openSocket(own.api.wsUrl);
+  await using second = await openSocket(own.api.wsUrl);
+  expect(await refusedUpgrade(own.api.wsUrl)).toBe(429);
+  first.send({ type: 'connection_init', payload: { authorization } });
+  expect(await first.next()).toEqual({ type: 'connection_ack' });
+  await using third = await openSocket(own.api.wsUrl);
+  expect(await refusedUpgrade(own.api.wsUrl)).toBe(429);
+  second.socket.terminate();
+  await expect.poll(() => own.api.figures().sockets).toBe(2);
+  await using fourth = await greet(own.api.wsUrl, authorization);
+  expect([third, fourth].map(({ socket }) => socket.readyState)).toEqual([WebSocket.OPEN, WebSocket.OPEN]);
+});
+
+it('the door says goodbye also to a client that has left its events unread', async () => {
+  const ownClock = createManualClock();
+  const own = await openDoors({ clock: ownClock });
+  const authorization = own.memory.addTenant();
+  const { id: jobId } = own.memory.addJob(authorization);
+  await using client = await greet(own.api.wsUrl, authorization);
+  client.socket.pause();
+  const ping = { type: 'ping', payload: { text: 'a'.repeat(20_000) } };
+  await expect
+    .poll(() => (client.send(ping), own.api.figures().socketBufferBytesMax), { interval: 1 })
+    .toBeGreaterThan(550_000);
+  // Its event waits for room.
+  subscribe(client, EVENTS, { jobId });
+  await expect.poll(() => own.memory.following).toBe(1);
+  const closing = own[Symbol.asyncDispose]();
+  client.socket.resume();
+  expect(await client.closed).toBe(1001);
+  await moveUntil(ownClock, closing);
+});
+
 describe('the WebSocket door refuses, and nothing runs', () => {
   const field = 'jobEvents(jobId: "1") { sequence }';
 

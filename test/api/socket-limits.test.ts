@@ -60,6 +60,13 @@ describe('a client that does not keep to the protocol is closed with its code:',
     await expect.poll(() => doors.memory.following).toBe(0);
   });
 
+  it('4409 also when the id is too long to be told', async () => {
+    const { id: jobId } = doors.memory.addJob(key);
+    await using client = await greet(doors.api.wsUrl, key);
+    for (let i = 0; i < 2; i++) subscribe(client, EVENTS, { jobId }, 'same'.repeat(100));
+    expect(await client.closed).toBe(4409);
+  });
+
   it.each([
     ['a list', '[]'],
     ['null', 'null'],
@@ -122,6 +129,42 @@ async function codeToRaw(protocol: string, bytes: Buffer = Buffer.alloc(0)): Pro
   }
   throw new Error(`The connection ended after ${JSON.stringify(String(heard))}.`);
 }
+
+describe('an id', () => {
+  it('may be used again at once after the client has ended what had it', async () => {
+    const { id: jobId } = doors.memory.addJob(key);
+    await using client = await greet(doors.api.wsUrl, key);
+    subscribe(client, EVENTS, { jobId }, 'same');
+    await expect.poll(() => doors.memory.following).toBe(1);
+    for (let round = 0; round < 3; round++) {
+      client.send({ type: 'complete', id: 'same' });
+      subscribe(client, EVENTS, { jobId }, 'same');
+    }
+    client.send({ type: 'ping' });
+    expect(await client.next()).toEqual({ type: 'pong' });
+    await expect.poll(() => doors.memory.following).toBe(1);
+    doors.memory.emit(jobId, 'STARTED');
+    const told = {
+      type: 'next',
+      id: 'same',
+      payload: { data: { jobEvents: { sequence: 2, type: 'STARTED' } } },
+    };
+    expect(await client.next()).toEqual(told);
+  });
+
+  it('may be used again at once after the server has ended what had it', async () => {
+    const { id: jobId } = doors.memory.addJob(key);
+    doors.memory.emit(jobId, 'COMPLETED');
+    await using client = await greet(doors.api.wsUrl, key);
+    for (let round = 0; round < 3; round++) {
+      subscribe(client, EVENTS, { jobId }, 'same');
+      expect(await client.next()).toMatchObject({ type: 'next', id: 'same' });
+      expect(await client.next()).toEqual({ type: 'complete', id: 'same' });
+      subscribe(client, '{', {}, 'same');
+      expect(await client.next()).toMatchObject({ type: 'error', id: 'same' });
+    }
+  });
+});
 
 describe('the wire', () => {
   it('is never compressed, though a client asks for it', async () => {

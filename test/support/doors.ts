@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import pino from 'pino';
 import { WebSocket } from 'ws';
-import type { Api, Services } from '../../src/graphql/index.ts';
+import type { Api, Services, SocketLimits } from '../../src/graphql/index.ts';
 import { startApi } from '../../src/graphql/index.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -23,6 +23,7 @@ export interface DoorOptions {
   readonly introspection?: boolean;
   readonly allowedOrigins?: readonly string[];
   readonly port?: number;
+  readonly socketLimits?: SocketLimits;
   readonly clock?: Clock;
   readonly readiness?: () => Promise<readonly string[]>;
   readonly routes?: (http: FastifyInstance) => void;

@@ -5,6 +5,8 @@ import type { SocketMeter } from './socket-meter.ts';
 export interface Outbox {
   /** Resolves once the kernel has taken the text, so that a slow reader slows its own streams down. */
   send(text: string): Promise<void>;
+  /** Gives back the room of an event that is not sent after all. */
+  giveBack(): void;
   /** Resolves when one more event may be sent; first come, first served. */
   room(): Promise<void>;
   /** Cuts the client off when it leaves more unread than it may. */
@@ -38,6 +40,10 @@ export function createOutbox(socket: WebSocket, meter: SocketMeter): Outbox {
   socket.once('close', admitWaiting);
 
   return {
+    giveBack() {
+      admitted = Math.max(0, admitted - 1);
+      admitWaiting();
+    },
     send(text) {
       admitted = Math.max(0, admitted - 1);
       if (socket.readyState !== socket.OPEN) return Promise.resolve();

@@ -11,6 +11,7 @@ export const CLOSE = {
   INTERNAL_ERROR: 1011,
   TRY_AGAIN_LATER: 1013,
   FORBIDDEN: 4403,
+  ID_IN_USE: 4409,
   TOO_MANY: 4429,
 } as const;
 
@@ -32,10 +33,12 @@ export interface SocketSession {
   readonly operations: Map<string, AbortController>;
   /** Whether it has answered the last ping. */
   isAlive: boolean;
+  /** Where it comes from. */
+  readonly address: string;
 }
 
-export function createSession(socket: WebSocket, outbox: Outbox): SocketSession {
-  return { socket, outbox, identity: null, context: null, operations: new Map(), isAlive: true };
+export function createSession(socket: WebSocket, outbox: Outbox, address: string): SocketSession {
+  return { socket, outbox, identity: null, context: null, operations: new Map(), isAlive: true, address };
 }
 
 /** Ends the operations that graphql-ws no longer lists, also those that have not answered yet. */

@@ -10,12 +10,13 @@ import type { Clock } from '../../kernel/clock.ts';
 import { rawAnswer, refusalOf } from '../../platform/http/index.ts';
 import { GRAPHQL_PATH } from './http.ts';
 import { isOriginAllowed } from './origin.ts';
+import { createSocketIds } from './socket-ids.ts';
 import type { SocketMeter } from './socket-meter.ts';
 import { createSocketMeter } from './socket-meter.ts';
 import { createOutbox } from './socket-outbox.ts';
 import type { SocketProtocolDeps } from './socket-protocol.ts';
 import { socketProtocol } from './socket-protocol.ts';
-import type { SocketRegistry } from './socket-registry.ts';
+import type { SocketLimits, SocketRegistry } from './socket-registry.ts';
 import { createSocketRegistry } from './socket-registry.ts';
 import type { SocketSession } from './socket-session.ts';
 import { abortOperations, CLOSE, createSession, reapOperations } from './socket-session.ts';
@@ -31,10 +32,12 @@ export interface SocketDoorDeps extends Omit<SocketProtocolDeps, 'sockets' | 'me
   readonly clock: Clock;
   /** Origins such as `https://console.example.com` whose pages may connect, besides the server's own. */
   readonly allowedOrigins: readonly string[];
+  readonly socketLimits?: SocketLimits | undefined;
 }
 
 const FRAME_BYTES_MAX = 64 * 1024;
 const NO_WEBSOCKET = 'Only a WebSocket can be opened here: upgrade by GET, version 13, with a key.';
+const TOO_MANY_STRANGERS = 'Too many sockets have not shown their keys yet. Try again in a moment.';
 const FAREWELL_MS = 2_000;
 
 /**
@@ -43,7 +46,7 @@ const FAREWELL_MS = 2_000;
  */
 export function openSocketDoor(deps: SocketDoorDeps): SocketDoor {
   const { server, clock, logger } = deps;
-  const sockets = createSocketRegistry();
+  const sockets = createSocketRegistry(deps.socketLimits);
   const meter = createSocketMeter(sockets.open);
   const protocol = makeServer(socketProtocol({ ...deps, sockets, meter }));
   const wire = new WebSocketServer({
@@ -60,8 +63,10 @@ export function openSocketDoor(deps: SocketDoorDeps): SocketDoor {
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refusal = closing.signal.aborted ? 503 : refusalStatus(request, deps.allowedOrigins);
     if (refusal !== null) return refuseUpgrade(socket, refusal);
+    const address = request.socket.remoteAddress ?? '';
+    if (!sockets.hasRoom(address)) return refuseUpgrade(socket, 429, TOO_MANY_STRANGERS);
     return wire.handleUpgrade(request, socket, head, (opened) =>
-      serve(opened, protocol, { sockets, meter, ...deps }),
+      serve(opened, protocol, { sockets, meter, address, ...deps }),
     );
   };
   server.on('upgrade', upgrade);
@@ -91,25 +96,32 @@ function refuseUpgrade(socket: Duplex, status: number, message?: string): void {
 type ServeDeps = Pick<SocketDoorDeps, 'logger'> & {
   readonly sockets: SocketRegistry;
   readonly meter: SocketMeter;
+  readonly address: string;
 };
 
 function serve(
   socket: WebSocket,
   protocol: ProtocolServer<SocketSession>,
-  { sockets, meter, logger }: ServeDeps,
+  { sockets, meter, logger, address }: ServeDeps,
 ): void {
   const outbox = createOutbox(socket, meter);
-  const session = createSession(socket, outbox);
+  const session = createSession(socket, outbox, address);
+  const ids = createSocketIds();
   sockets.add(session);
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
-      send: outbox.send,
-      close: (code, reason) => socket.close(code, reason),
+      async send(text) {
+        const told = ids.outgoing(text);
+        if (told === null) outbox.giveBack();
+        else await outbox.send(told);
+      },
+      // The library's reason names the id, which may be longer than a reason can be.
+      close: (code, reason) => socket.close(code, code === CLOSE.ID_IN_USE ? 'Id in use' : reason),
       onMessage: (handle) =>
         socket.on('message', (data, isBinary) => {
           if (isBinary) return socket.close(CLOSE.UNSUPPORTED_DATA, 'Text frames only');
-          handle(String(data)).catch((error: unknown) => {
+          handle(ids.incoming(String(data))).catch((error: unknown) => {
             logger.error({ err: error }, 'A message on a socket could not be handled.');
             socket.close(CLOSE.INTERNAL_ERROR, 'Internal error');
           });

@@ -52,6 +52,7 @@ const REFUSALS: Readonly<Record<number, readonly [code: string, message: string]
   414: ['URI_TOO_LONG', 'The address is too long.'],
   415: ['UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json in UTF-8, uncompressed.'],
   417: ['EXPECTATION_FAILED', 'The server knows no such expectation: leave the Expect header out.'],
+  429: ['RATE_LIMITED', 'Too much at once. Try again in a moment.'],
   431: ['HEADERS_TOO_LARGE', 'The request headers are too large.'],
   503: ['UNAVAILABLE', 'The server is shutting down. Try again in a moment.'],
 };
