@@ -5,6 +5,7 @@ import { messageOf } from '../kernel/errors.ts';
 import type { Id, NewId } from '../kernel/ids.ts';
 import { repeat } from '../kernel/repeat.ts';
 import type { Db } from '../platform/db/index.ts';
+import { isReachable, isRetryableDatabaseError, isTransactionConflict } from '../platform/db/index.ts';
 
 export interface BackgroundDeps {
   /** A pool of `darkroom_system`. */
@@ -19,15 +20,22 @@ export interface BackgroundDeps {
   };
 }
 
-/** How often each thing is done, in milliseconds. */
+/** How often each thing is done, and when it is put off, in milliseconds. */
 export interface BackgroundSettings {
   /** What a dead dispatcher's jobs wait for beyond their lease. */
   readonly reapEveryMs: number;
+  /**
+   * How long a holder has to renew its leases once the database is back: while it was away no holder could, and
+   * a lease that ran out meanwhile tells nothing of its holder.
+   */
+  readonly leaseGraceMs: number;
   readonly trimEveryMs: number;
 }
 
 export const DEFAULT_BACKGROUND_SETTINGS: BackgroundSettings = {
   reapEveryMs: 1_000,
+  // Three heartbeats, and what a pool needs to connect again.
+  leaseGraceMs: 5_000,
   trimEveryMs: 10 * 60_000,
 };
 
@@ -39,7 +47,7 @@ export const DEFAULT_BACKGROUND_SETTINGS: BackgroundSettings = {
 export function startBackground(deps: BackgroundDeps): AsyncDisposable {
   const stopping = new AbortController();
   const loops = [
-    every(deps.settings.reapEveryMs, 'reaping', () => reapAll(deps)),
+    every(deps.settings.reapEveryMs, 'reaping', createReaper(deps)),
     every(deps.settings.trimEveryMs, 'trimming', () => trimHistory(deps.systemDb, stopping.signal)),
   ];
 
@@ -61,12 +69,31 @@ export function startBackground(deps: BackgroundDeps): AsyncDisposable {
   };
 }
 
+/** Reaps, unless the database is away or has been just now. */
+function createReaper(deps: BackgroundDeps): () => Promise<void> {
+  const { systemDb, clock, settings } = deps;
+  let isAway = false;
+  let fromMs = 0;
+  return async () => {
+    if (isAway) {
+      if (!(await isReachable(systemDb))) return;
+      isAway = false;
+      fromMs = clock.monotonicMs() + settings.leaseGraceMs;
+    }
+    if (clock.monotonicMs() < fromMs) return;
+    await reapAll(deps).catch((error: unknown) => {
+      isAway = isRetryableDatabaseError(error) && !isTransactionConflict(error);
+      throw error;
+    });
+  };
+}
+
 /** One orphan that cannot be ended is left for the next time, and keeps none of the others waiting. */
 async function reapAll(deps: BackgroundDeps): Promise<void> {
   const skipped = new Set<Id<'job'>>();
   for (;;) {
     try {
-      const reaped = await reap(deps, skipped);
+      const reaped = await reap({ ...deps, leaseGraceMs: deps.settings.leaseGraceMs }, skipped);
       if (reaped === null) return;
       deps.logger.info({ job: reaped.id, state: reaped.state }, 'took a job from a dispatcher that is gone');
     } catch (error) {

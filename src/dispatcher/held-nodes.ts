@@ -41,7 +41,7 @@ export interface HeldNodes extends AsyncDisposable {
 export function createHeldNodes(holder: Id<'dispatcher'>, deps: HeldNodesDeps): HeldNodes {
   const { fleet, clock, logger, settings } = deps;
   const holdings = new Map<Id<'node'>, Holding>();
-  const hold = { holder, leaseMs: settings.leaseMs };
+  const hold = { holder, leaseMs: settings.leaseMs, leaseGraceMs: settings.leaseGraceMs };
   const known = () => [...holdings.values()].map(({ node }) => node);
   const closing = new Set<Promise<void>>();
 

@@ -2,6 +2,8 @@
 export interface DispatcherSettings {
   /** How long a job or node stays ours without a heartbeat. */
   readonly leaseMs: number;
+  /** How long after the database's start a node's holder may still renew what ran out while it was down. */
+  readonly leaseGraceMs: number;
   readonly heartbeatMs: number;
   /** How often nodes are looked for, and six times as often while there is none. */
   readonly tendMs: number;
@@ -15,6 +17,7 @@ export interface DispatcherSettings {
 
 export const DEFAULT_DISPATCHER_SETTINGS: DispatcherSettings = {
   leaseMs: 5_000,
+  leaseGraceMs: 5_000,
   heartbeatMs: 1_500,
   tendMs: 1_500,
   pollMs: 1_000,

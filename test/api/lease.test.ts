@@ -21,7 +21,10 @@ it('a job whose lease lapsed under its own dispatcher runs again from the start,
   const never = 3_600_000;
   const dispatcher = { heartbeatMs: never, leaseMs: never };
   const app = stack.use(
-    await startApp({ nodeAddress: node.address }, { dispatcher, background: { reapEveryMs: 50 } }),
+    await startApp(
+      { nodeAddress: node.address },
+      { dispatcher, background: { reapEveryMs: 50, leaseGraceMs: 0 } },
+    ),
   );
   const tenant = await app.createTenant();
 

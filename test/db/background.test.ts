@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startBackground } from '../../src/background/index.ts';
 import { seedPlatformVariants } from '../../src/domains/catalog/index.ts';
-import { createScheduling, trimHistory } from '../../src/domains/scheduling/index.ts';
+import { createScheduling, reap, trimHistory } from '../../src/domains/scheduling/index.ts';
 import { firstTenant } from '../../src/cli/first-tenant.ts';
 import { onboardingOn } from '../../src/app/operator.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import type { Id } from '../../src/kernel/ids.ts';
 import { createIds } from '../../src/kernel/ids.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import type { Db } from '../../src/platform/db/index.ts';
@@ -13,6 +14,7 @@ import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { QUICK } from '../support/jobs.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import { openPico } from '../support/node.ts';
 
 const newId = createIds(systemClock, systemRandom);
@@ -54,15 +56,54 @@ const statesOf = async (ids: readonly string[]) =>
     ({ state }) => state,
   );
 
-const openBackground = (warnings: object[] = []) =>
+const openBackground = (warnings: object[] = [], changes: object = {}) =>
   startBackground({
     systemDb,
     bell: silentBell,
     newId,
     clock: systemClock,
-    settings: { reapEveryMs: 20, trimEveryMs: 3_600_000 },
+    settings: { reapEveryMs: 20, leaseGraceMs: 0, trimEveryMs: 3_600_000 },
     logger: { info: () => {}, warn: (fields) => void warnings.push(fields) },
+    ...changes,
   });
+
+/** A clock of the background's two loops, which moves only while both of them sleep. */
+function createSleepyClock() {
+  const clock = createManualClock();
+  let asleep = 0;
+  const untilAsleep = () => expect.poll(() => asleep, SOON).toBe(2);
+  return {
+    ...clock,
+    sleep(delayMs: number, signal?: AbortSignal) {
+      asleep += 1;
+      return clock.sleep(delayMs, signal).finally(() => {
+        asleep -= 1;
+      });
+    },
+    async pass(ms: number) {
+      await untilAsleep();
+      clock.advance(ms);
+      await new Promise((resolve) => void setImmediate(resolve));
+      await untilAsleep();
+    },
+  };
+}
+
+/** The reaper's database, which is away while a test says so. */
+function openFlakyDb() {
+  const state = { isAway: false };
+  const db = new Proxy(systemDb, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (name !== '$transaction' && name !== '$queryRaw') return value;
+      return async (...args: unknown[]) => {
+        if (state.isAway) throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+        return Reflect.apply(value as (...given: unknown[]) => unknown, target, args) as unknown;
+      };
+    },
+  });
+  return { state, db };
+}
 
 describe('the reaper', () => {
   it('passes over an orphan that cannot be taken, says which one it is, and takes all others', async () => {
@@ -90,6 +131,46 @@ describe('the reaper', () => {
     await expect.poll(() => statesOf(ids), SOON).toEqual(ids.map(() => 'QUEUED'));
     const counts = await app.sql('select distinct recoveries from job where id = any($1)', [ids]);
     expect(counts).toEqual([{ recoveries: 1 }]);
+  });
+});
+
+describe('a database that was away', () => {
+  // Less than the server of the tests has been up, which has a grace of its own.
+  const settings = { reapEveryMs: 10, leaseGraceMs: 50, trimEveryMs: 3_600_000 };
+  const expire = () => app.sql(`update job set lease_until = now() - interval '1 s' where state = 'RUNNING'`);
+
+  it('leaves the holders a while to renew what they could not, and takes the rest', async () => {
+    const holder = newId('dispatcher');
+    const [renewed = '', silent = ''] = await submitAndClaim(2, holder);
+    const { state, db } = openFlakyDb();
+    const clock = createSleepyClock();
+    const warnings: object[] = [];
+    const look = () => clock.pass(settings.reapEveryMs);
+    await using _ = openBackground(warnings, { systemDb: db, clock, settings });
+    await clock.pass(0);
+
+    state.isAway = true;
+    await look();
+    await expire();
+    await look();
+    state.isAway = false;
+    await look();
+    await clock.pass(settings.leaseGraceMs - 1);
+    const pulse = { tenantId: tenant.id, id: renewed as Id<'job'>, fence: 1, step: 1, usedSequence: 3 };
+    expect(await scheduling.renew([pulse], 60_000)).toHaveLength(1);
+    expect(await statesOf([renewed, silent])).toEqual(['RUNNING', 'RUNNING']);
+    expect(warnings).toHaveLength(1);
+
+    await look();
+    await expect.poll(() => statesOf([renewed, silent]), SOON).toEqual(['RUNNING', 'QUEUED']);
+  });
+
+  it('counts as away until its server has started, for whoever looks', async () => {
+    await submitAndClaim(1);
+    await expire();
+    const reaper = { systemDb, bell: silentBell, newId };
+    expect(await reap({ ...reaper, leaseGraceMs: 24 * 3_600_000 })).toBeNull();
+    expect(await reap({ ...reaper, leaseGraceMs: 0 })).toMatchObject({ state: 'QUEUED' });
   });
 });
 

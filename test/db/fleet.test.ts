@@ -30,7 +30,7 @@ beforeEach(async () => {
   await fleet.add('one', 'grpc://127.0.0.1:1');
 });
 
-const holdOf = () => ({ holder: newId('dispatcher'), leaseMs: 60_000 });
+const holdOf = () => ({ holder: newId('dispatcher'), leaseMs: 60_000, leaseGraceMs: 0 });
 const expire = () => admin.query(`update node set lease_until = now() - interval '1 s'`);
 
 async function leaseRuns(): Promise<boolean> {
@@ -65,6 +65,18 @@ describe('a node whose lease ran out', () => {
     expect(again).toMatchObject([{ id: before[0]?.id }]);
     expect(await fleet.renew(before, mine)).toEqual([]);
     expect(await fleet.renew(again, mine)).toHaveLength(1);
+  });
+});
+
+describe('a node whose lease ran out while the server was down', () => {
+  it('is left to its holder for a while', async () => {
+    const [mine, yours] = [holdOf(), holdOf()];
+    const nodes = await fleet.hold([], mine);
+    await expire();
+    expect(await fleet.hold([], { ...yours, leaseGraceMs: 24 * 3_600_000 })).toEqual([]);
+    expect(await fleet.renew(nodes, mine)).toHaveLength(1);
+    await expire();
+    expect(await fleet.hold([], yours)).toHaveLength(1);
   });
 });
 

@@ -41,7 +41,7 @@ beforeAll(async () => {
   const dispatcherDb = open(database.urls.dispatcher);
   scheduling = createScheduling({ dispatcherDb, bell: silentBell, newId });
   completion = createCompletion({ dispatcherDb, bell: silentBell, newId, reach: unarmed });
-  reaper = { systemDb: open(database.urls.system), bell: silentBell, newId };
+  reaper = { systemDb: open(database.urls.system), bell: silentBell, newId, leaseGraceMs: 0 };
 });
 
 afterAll(() => stack.disposeAsync());

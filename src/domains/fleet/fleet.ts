@@ -1,7 +1,7 @@
 import type { Id, NewId } from '../../kernel/ids.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { asPlatform } from '../tenancy/index.ts';
-import type { EngineRecord, HeldNode, NodeRecord } from './store.ts';
+import type { EngineRecord, HeldNode, Hold, NodeRecord } from './store.ts';
 import {
   deleteNode,
   holdFreeNodes,
@@ -18,11 +18,6 @@ export interface FleetDeps {
   /** A pool of `darkroom_dispatcher` or `darkroom_system`. */
   readonly db: Db;
   readonly newId: NewId;
-}
-
-export interface Hold {
-  readonly holder: Id<'dispatcher'>;
-  readonly leaseMs: number;
 }
 
 export type Fleet = ReturnType<typeof createFleet>;

@@ -72,6 +72,14 @@ export function listNodes(tx: Tx): Promise<readonly NodeRecord[]> {
     from node order by name, id`;
 }
 
+/** On whose behalf nodes are held, and for how long. */
+export interface Hold {
+  readonly holder: Id<'dispatcher'>;
+  readonly leaseMs: number;
+  /** For how long after the server's start nobody is taken for dead: no holder could renew while it was down. */
+  readonly leaseGraceMs: number;
+}
+
 /**
  * Takes every node that nobody holds. The fence grows, so that an earlier holder stays out. Those of `known`
  * that nobody took since are left for `renewNodes`: the caller works with them although their leases ran out.
@@ -79,12 +87,13 @@ export function listNodes(tx: Tx): Promise<readonly NodeRecord[]> {
 export async function holdFreeNodes(
   tx: Tx,
   known: readonly HeldNode[],
-  { holder, leaseMs }: { readonly holder: Id<'dispatcher'>; readonly leaseMs: number },
+  { holder, leaseMs, leaseGraceMs }: Hold,
 ): Promise<readonly HeldNode[]> {
   return tx.$queryRaw<HeldNode[]>`
     with free as (
       select id from node
-      where state in ('JOINING', 'READY', 'LOST') and (holder is null or lease_until < clock_timestamp())
+      where state in ('JOINING', 'READY', 'LOST') and (holder is null or (lease_until < clock_timestamp()
+          and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => ${leaseGraceMs / 1000}::float8)))
         and (id, fence) not in (
           select * from unnest(${known.map(({ id }) => id)}::text[], ${known.map(({ fence }) => fence)}::int[])
         )
@@ -103,7 +112,7 @@ export async function holdFreeNodes(
 export async function renewNodes(
   tx: Tx,
   nodes: readonly HeldNode[],
-  { holder, leaseMs }: { readonly holder: Id<'dispatcher'>; readonly leaseMs: number },
+  { holder, leaseMs }: Hold,
 ): Promise<readonly Id<'node'>[]> {
   const rows = await tx.$queryRaw<{ id: Id<'node'> }[]>`
     update node set updated_at = clock_timestamp(),

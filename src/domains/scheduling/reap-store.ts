@@ -20,6 +20,12 @@ const POISONED: JobError = {
   message: 'This job was given up after it had been interrupted many times. It was not charged.',
 };
 
+export interface Reaping {
+  /** Orphans that are left for another time. */
+  readonly except: ReadonlySet<Id<'job'>>;
+  readonly leaseGraceMs: number;
+}
+
 /** An orphaned job that could not be taken from its holder; the others are no worse for it. */
 export class OrphanError extends Error {
   override readonly name = 'OrphanError';
@@ -34,14 +40,20 @@ export class OrphanError extends Error {
 /**
  * Takes one job whose lease ran out from its dead holder: back to the queue, CANCELLED when that was
  * asked for, or FAILED when it has been recovered too often. Null when there is none outside `except`. The
- * fence grows, so that a holder that was only asleep can write nothing more.
+ * fence grows, so that a holder that was only asleep can write nothing more. While the server was down no holder
+ * could renew: none is taken for dead in the first `leaseGraceMs` after its start.
  */
-export async function reapOne(tx: Tx, newId: NewId, except: ReadonlySet<Id<'job'>>): Promise<Moved | null> {
+export async function reapOne(
+  tx: Tx,
+  newId: NewId,
+  { except, leaseGraceMs }: Reaping,
+): Promise<Moved | null> {
   const [row] = await tx.$queryRaw<OrphanRow[]>`
     select tenant_id, id, step, total_steps, credits, recoveries, last_sequence,
       cancel_requested_at is not null as cancel
     from job
     where state = 'RUNNING' and lease_until < clock_timestamp() and id <> all(${[...except]}::text[])
+      and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => ${leaseGraceMs / 1000}::float8)
     order by lease_until
     limit 1
     for no key update skip locked`;

@@ -81,6 +81,8 @@ export interface ReaperDeps {
   readonly systemDb: Db;
   readonly bell: Bell;
   readonly newId: NewId;
+  /** For how long after the server's start nobody is taken for dead: no holder could renew while it was down. */
+  readonly leaseGraceMs: number;
 }
 
 /**
@@ -88,10 +90,10 @@ export interface ReaperDeps {
  * answers null when there is none. Rejects with an `OrphanError` when one was found and could not be ended.
  */
 export async function reap(
-  { systemDb, bell, newId }: ReaperDeps,
+  { systemDb, bell, newId, leaseGraceMs }: ReaperDeps,
   except: ReadonlySet<Id<'job'>> = new Set(),
 ): Promise<Moved | null> {
-  const reaped = await asPlatform(systemDb, (tx) => reapOne(tx, newId, except));
+  const reaped = await asPlatform(systemDb, (tx) => reapOne(tx, newId, { except, leaseGraceMs }));
   if (reaped) ringFor(bell, reaped);
   return reaped;
 }
