@@ -42,6 +42,7 @@ const job = {
   totalSteps: 4,
   credits: 4,
   attempts: 0,
+  recoveries: 0,
   nextSequence: 3,
   sequenceMax: 100,
 } as unknown as ClaimedJob;

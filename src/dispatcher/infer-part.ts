@@ -21,8 +21,14 @@ export interface PartCall {
 export async function inferPart(run: Run, call: PartCall, rows: Rows): Promise<Tensor> {
   const ask = { ...limitsOf(run, call), isEvaluation: call.isEvaluation ?? false };
   const withdrawn = call.isWantedAnyway ? run.lost.signal : run.stopped.signal;
-  // It failed with an engine before. If that was its own doing, it shall not take others along again.
-  const asker = { owner: run, isAlone: run.job.attempts > 0, withdrawn, lost: run.lost.signal };
+  // It failed with an engine, or something died under it, before. If that was its own doing, it shall not take
+  // others along again.
+  const asker = {
+    owner: run,
+    isAlone: run.job.attempts > 0 || run.job.recoveries > 0,
+    withdrawn,
+    lost: run.lost.signal,
+  };
   const answers = await askInChunks(chunksOf(rows, ask.rowsMax), withdrawn, (chunk, until) =>
     run.node.lanes.ask(ask, chunk, { ...asker, withdrawn: until }),
   );

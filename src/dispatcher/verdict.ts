@@ -1,6 +1,7 @@
 import type { JobError, Outcome } from '../domains/generation/index.ts';
 import { partialCredits } from '../domains/generation/index.ts';
-import type { ClaimedJob } from '../domains/scheduling/index.ts';
+import type { ClaimedJob, Counted } from '../domains/scheduling/index.ts';
+import { POISONED, RECOVERIES_MAX } from '../domains/scheduling/index.ts';
 import type { Backoff } from '../kernel/backoff.ts';
 import { backoffMs } from '../kernel/backoff.ts';
 import type { Random } from '../kernel/random.ts';
@@ -15,7 +16,7 @@ import { Interrupted } from './run.ts';
 /** What becomes of a job after a run: its end, a place back in the queue, or nothing when it is lost. */
 export type Verdict =
   | { readonly kind: 'END'; readonly outcome: Outcome }
-  | { readonly kind: 'REQUEUE'; readonly isAttempt: boolean; readonly delayMs: number }
+  | { readonly kind: 'REQUEUE'; readonly counts: Counted; readonly delayMs: number }
   | { readonly kind: 'DROP' };
 
 export interface JudgeDeps {
@@ -24,19 +25,22 @@ export interface JudgeDeps {
   readonly attemptsMax: number;
 }
 
-const ATTEMPT_BACKOFF: Backoff = { firstMs: 500, maxMs: 10_000 };
+const FAILURE_BACKOFF: Backoff = { firstMs: 500, maxMs: 10_000 };
 
 // A node that is full or ends has done nothing wrong, nor has the job: it waits in the queue, where its tenant sees it.
 // So does one whose call never left, when a neighbour's has just taken the node down.
 const BUSY_BACKOFF: Backoff = { firstMs: 1_000, maxMs: 1_000 };
 const BLAMELESS: ReadonlySet<EngineErrorCode> = new Set(['OVERLOADED', 'DRAINING', 'CANCELLED']);
 
+// The node went away with the call, perhaps for another job's: as when a dispatcher dies.
+const UNANSWERED: ReadonlySet<EngineErrorCode> = new Set(['UNREACHABLE', 'TIMED_OUT']);
+
 /** What becomes of a run that was interrupted, or null when it was not. */
 export function judgeInterruption(run: Run, error: unknown): Verdict | null {
   const interruption = interruptionOf(run, error);
   if (interruption === null) return null;
   if (interruption === 'LOST') return { kind: 'DROP' };
-  if (interruption === 'STOPPING') return { kind: 'REQUEUE', isAttempt: false, delayMs: 0 };
+  if (interruption === 'STOPPING') return { kind: 'REQUEUE', counts: null, delayMs: 0 };
   // What failed besides was not the tenant's doing, and a failed job costs nothing.
   const isClean = error instanceof Interrupted;
   const credits = isClean ? partialCredits(run.job.credits, run.step, run.plan.totalSteps) : 0;
@@ -49,18 +53,35 @@ function interruptionOf({ interruption }: Run, error: unknown): Interruption | n
   return error instanceof Interrupted ? error.interruption : null;
 }
 
-/** What becomes of a job whose run failed. An engine's fault is an attempt; one that is full, ends, or was not there to be asked, is none. */
-export function judgeFailure(job: ClaimedJob, { random, attemptsMax }: JudgeDeps, error: unknown): Verdict {
+/**
+ * What becomes of a job whose run failed. What an engine answered is an attempt; one that went away without an
+ * answer is a recovery; one that is full, ends, or was not there to be asked, is neither.
+ */
+export function judgeFailure(job: ClaimedJob, deps: JudgeDeps, error: unknown): Verdict {
   if (error instanceof JobFailure) return fail(error);
   if (error instanceof EngineError && error.fault === 'request') {
     return fail({ code: 'ENGINE_FAILED', message: 'The engine refused this job. It was not charged.' });
   }
-  const isBlameless = error instanceof EngineError && (BLAMELESS.has(error.code) || !error.wasSent);
-  if (isBlameless || isRetryableDatabaseError(error)) {
-    return { kind: 'REQUEUE', isAttempt: false, delayMs: backoffMs(BUSY_BACKOFF, 0, random) };
+  if (isBlameless(error)) {
+    return { kind: 'REQUEUE', counts: null, delayMs: backoffMs(BUSY_BACKOFF, 0, deps.random) };
   }
+  const isUnanswered = error instanceof EngineError && UNANSWERED.has(error.code);
+  return isUnanswered ? recover(job, deps) : tryAgain(job, deps, error);
+}
+
+function isBlameless(error: unknown): boolean {
+  if (error instanceof EngineError) return BLAMELESS.has(error.code) || !error.wasSent;
+  return isRetryableDatabaseError(error);
+}
+
+function recover(job: ClaimedJob, { random }: JudgeDeps): Verdict {
+  if (job.recoveries >= RECOVERIES_MAX) return fail(POISONED);
+  return { kind: 'REQUEUE', counts: 'RECOVERY', delayMs: backoffMs(FAILURE_BACKOFF, job.recoveries, random) };
+}
+
+function tryAgain(job: ClaimedJob, { random, attemptsMax }: JudgeDeps, error: unknown): Verdict {
   if (job.attempts + 1 >= attemptsMax) return fail(lastFailure(error));
-  return { kind: 'REQUEUE', isAttempt: true, delayMs: backoffMs(ATTEMPT_BACKOFF, job.attempts, random) };
+  return { kind: 'REQUEUE', counts: 'ATTEMPT', delayMs: backoffMs(FAILURE_BACKOFF, job.attempts, random) };
 }
 
 function fail({ code, message }: JobError): Verdict {

@@ -11,7 +11,7 @@ import type { Verdict } from './verdict.ts';
 import { writeVerdict } from './write-verdict.ts';
 
 const END: Verdict = { kind: 'END', outcome: { state: 'CANCELLED', credits: 2 } };
-const REQUEUE: Verdict = { kind: 'REQUEUE', isAttempt: false, delayMs: 0 };
+const REQUEUE: Verdict = { kind: 'REQUEUE', counts: null, delayMs: 0 };
 const away = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
 /** What writes a verdict, on a database that fails as often as `failures` says. */

@@ -50,7 +50,7 @@ async function write(
 ): Promise<void> {
   if (verdict.kind === 'END') await completion.complete(ended, verdict.outcome);
   else {
-    const { isAttempt, delayMs } = verdict;
-    await scheduling.release({ ...ended, id: ended.jobId, isAttempt, delayMs });
+    const { counts, delayMs } = verdict;
+    await scheduling.release({ ...ended, id: ended.jobId, counts, delayMs });
   }
 }

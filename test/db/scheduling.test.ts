@@ -150,7 +150,7 @@ describe('a holder that is no longer the holder', () => {
     ]);
     expect(await app.sql('select 1 from job_progress where job_id = $1', [id])).toEqual([]);
     expect(await scheduling.renew([{ tenantId, id, fence, step: 3, usedSequence: 5 }], LEASE_MS)).toEqual([]);
-    expect(await scheduling.release({ ...runOf(zombie), id, isAttempt: true, delayMs: 0 })).toBe(false);
+    expect(await scheduling.release({ ...runOf(zombie), id, counts: 'ATTEMPT', delayMs: 0 })).toBe(false);
     expect(await completion.complete(runOf(zombie), { state: 'SUCCEEDED', images: [], credits: 4 })).toBe(
       false,
     );
@@ -233,7 +233,7 @@ describe('a job that was cancelled when its holder gives it back', () => {
   };
   type Held = Awaited<ReturnType<typeof hold>>;
   const release = ({ job }: Held) =>
-    scheduling.release({ ...runOf(job), id: job.id, step: 3, isAttempt: true, delayMs: 60_000 });
+    scheduling.release({ ...runOf(job), id: job.id, step: 3, counts: 'ATTEMPT', delayMs: 60_000 });
   const abandon = ({ holder }: Held) => scheduling.abandon(holder);
 
   it.each([
@@ -283,19 +283,22 @@ describe('a job that was cancelled when its holder gives it back', () => {
 });
 
 describe('giving back', () => {
-  it('makes the job claimable at once and counts an attempt only when an engine failed', async () => {
+  it('makes the job claimable at once and counts an attempt only when an engine failed it, and a recovery when one went away', async () => {
     const { id } = await submit();
     const first = await claimOne();
-    expect(await scheduling.release({ ...runOf(first), id: first.id, isAttempt: false, delayMs: 0 })).toBe(
-      true,
-    );
+    expect(await scheduling.release({ ...runOf(first), id: first.id, counts: null, delayMs: 0 })).toBe(true);
     expect(await rowOf(id)).toMatchObject({ state: 'QUEUED', attempts: 0, recoveries: 0 });
     const second = await claimOne();
     expect(
-      await scheduling.release({ ...runOf(second), id: second.id, isAttempt: true, delayMs: 60_000 }),
+      await scheduling.release({ ...runOf(second), id: second.id, counts: 'ATTEMPT', delayMs: 60_000 }),
     ).toBe(true);
     expect(await rowOf(id)).toMatchObject({ state: 'QUEUED', attempts: 1, recoveries: 0 });
     expect(await claim()).toEqual([]);
+    await app.sql('update job set not_before = null where id = $1', [id]);
+    const third = await claimOne();
+    expect(third).toMatchObject({ attempts: 1, recoveries: 0 });
+    await scheduling.release({ ...runOf(third), id: third.id, counts: 'RECOVERY', delayMs: 0 });
+    expect(await claimOne()).toMatchObject({ attempts: 1, recoveries: 1 });
   });
 
   it('leaves no hole in the numbers of the events', async () => {
@@ -318,7 +321,7 @@ describe('giving back', () => {
       id: first.id,
       pending,
       nextSequence: first.nextSequence + 1,
-      isAttempt: false,
+      counts: null,
       delayMs: 0,
     });
     const second = await claimOne();

@@ -333,8 +333,8 @@ describe('the host', () => {
         'select attempts, recoveries from job where id = $1',
         [id],
       );
-      // A node that dies is an attempt; a database that does is none, but a lease may run out meanwhile.
-      if (server === 'node') expect(row).toEqual({ attempts: 1, recoveries: 0 });
+      // A node that dies is no attempt; a database that does is nothing at all, but a lease may run out meanwhile.
+      if (server === 'node') expect(row).toEqual({ attempts: 0, recoveries: 1 });
       await expectOneOfEverything(id, row ?? { attempts: 0, recoveries: 0 });
     },
   );

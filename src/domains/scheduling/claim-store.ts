@@ -23,6 +23,7 @@ export interface ClaimedJob {
   readonly totalSteps: number;
   readonly credits: number;
   readonly attempts: number;
+  readonly recoveries: number;
   /** The first event number after STARTED, and the last that the holder may use before a heartbeat gives more. */
   readonly nextSequence: number;
   readonly sequenceMax: number;
@@ -54,6 +55,7 @@ export interface ClaimRow {
   readonly total_steps: number;
   readonly credits: number;
   readonly attempts: number;
+  readonly recoveries: number;
   readonly last_sequence: number;
 }
 
@@ -88,7 +90,7 @@ export async function claimJobs(
     from fitting
     where job.tenant_id = fitting.tenant_id and job.id = fitting.id and fitting.before < ${room}
     returning job.tenant_id, job.id, fitting.rows, fence, version_id, engine_key, recipe, total_steps, credits, attempts,
-      last_sequence`;
+      recoveries, last_sequence`;
   const parsed = rows.map((row) => ({ row, recipe: recipeOf(row) }));
   return {
     jobs: parsed.flatMap(({ row, recipe }) => (recipe ? [toClaimedJob(row, recipe)] : [])),
@@ -116,6 +118,7 @@ function toClaimedJob(row: ClaimRow, recipe: Recipe): ClaimedJob {
     totalSteps: row.total_steps,
     credits: row.credits,
     attempts: row.attempts,
+    recoveries: row.recoveries,
     nextSequence: row.last_sequence - SEQUENCE_BLOCK + 1,
     sequenceMax: row.last_sequence,
   };

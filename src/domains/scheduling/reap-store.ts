@@ -7,7 +7,7 @@ import { insertStateEvents } from '../generation/index.ts';
 import type { EndedRow, Moved } from './end-store.ts';
 import { endJob, eventOf } from './end-store.ts';
 
-/** A job this often left behind by dying dispatchers is more likely to be killing them. */
+/** A job under which dispatchers or nodes died this often is more likely to be killing them. */
 export const RECOVERIES_MAX = 10;
 
 interface OrphanRow extends EndedRow {
@@ -15,7 +15,8 @@ interface OrphanRow extends EndedRow {
   readonly cancel: boolean;
 }
 
-const POISONED: JobError = {
+/** How a job ends that was recovered too often. */
+export const POISONED: JobError = {
   code: 'POISONED',
   message: 'This job was given up after it had been interrupted many times. It was not charged.',
 };

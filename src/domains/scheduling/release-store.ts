@@ -5,6 +5,12 @@ import { insertProgress, insertStateEvents } from '../generation/index.ts';
 import type { EndedRow, Moved } from './end-store.ts';
 import { endJob } from './end-store.ts';
 
+/**
+ * What is held against a job that is given back: an engine failed it, or went away under it; null when the
+ * holder merely stops.
+ */
+export type Counted = 'ATTEMPT' | 'RECOVERY' | null;
+
 /** A job that its holder gives back unfinished. */
 export interface GivenBack {
   readonly tenantId: Id<'tenant'>;
@@ -14,8 +20,7 @@ export interface GivenBack {
   readonly step: number;
   readonly pending: readonly NewProgress[];
   readonly nextSequence: number;
-  /** True when an engine failed the job, which counts against it; false when the holder merely stops. */
-  readonly isAttempt: boolean;
+  readonly counts: Counted;
   /** How long nobody may claim it. */
   readonly delayMs: number;
 }
@@ -39,7 +44,8 @@ export async function releaseJob(tx: Tx, newId: NewId, job: GivenBack): Promise<
   }
   await tx.$executeRaw`
     update job set state = 'QUEUED', fence = fence + 1, holder = null, lease_until = null, step = 0,
-      last_sequence = ${nextSequence}, attempts = attempts + ${job.isAttempt ? 1 : 0}::int,
+      last_sequence = ${nextSequence}, attempts = attempts + ${job.counts === 'ATTEMPT' ? 1 : 0}::int,
+      recoveries = recoveries + ${job.counts === 'RECOVERY' ? 1 : 0}::int,
       not_before = clock_timestamp() + make_interval(secs => ${job.delayMs / 1000}::float8)
     where tenant_id = ${tenantId} and id = ${id}`;
   await insertStateEvents(tx, [{ tenantId, jobId: id, sequence: nextSequence, type: 'REQUEUED' }]);
