@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -185,6 +186,71 @@ describe('following a job', () => {
     api.emit('COMPLETED');
     expect(sequences(await Array.fromAsync(client.followJob(id)))).toEqual([1, 2]);
     expect(waits).toEqual([60_000, 60_000, 60_000]);
+  });
+
+  it('reads no further ahead than it can hold, and loses nothing of what it has left', async () => {
+    await using api = await startTinyApi();
+    const { id } = await submit(api);
+    const COUNT = 4_000;
+    const slow = clientOf(api, { timing: systemTiming }).followJob(id)[Symbol.asyncIterator]();
+    const seen = await take(slow, 1);
+    for (let step = 1; step <= COUNT; step++) api.emit('PREVIEW', step);
+    api.emit('COMPLETED');
+    // In the time that it takes another to read all of it.
+    expect(await Array.fromAsync(clientOf(api).followJob(id))).toHaveLength(COUNT + 2);
+    expect(api.told[0]).toBeLessThan(COUNT / 2);
+    seen.push(...(await take(slow, COUNT + 1)));
+    expect(sequences(seen)).toEqual(Array.from({ length: COUNT + 2 }, (_, index) => index + 1));
+    expect(api.subscribed).toEqual([null, null]);
+  });
+
+  it('takes no answer to its pings for no connection while it does not read', async () => {
+    await using api = await startTinyApi();
+    const { id } = await submit(api);
+    const waiting = new Set<AbortSignal>();
+    const patient: Timing = {
+      chance: () => 0.5,
+      sleep(_ms, signal = new AbortController().signal) {
+        waiting.add(signal);
+        return once(signal, 'abort').then(() => void waiting.delete(signal));
+      },
+    };
+    const COUNT = 1_000;
+    for (let step = 1; step <= COUNT; step++) api.emit('PREVIEW', step);
+    api.emit('COMPLETED');
+    const slow = clientOf(api, { timing: patient, pingEveryMs: 1 }).followJob(id)[Symbol.asyncIterator]();
+    await take(slow, 1);
+    // In the time that it takes another to read all of it.
+    await Array.fromAsync(clientOf(api).followJob(id));
+    expect(api.pings()).toBeGreaterThan(0);
+    expect(waiting.size).toBe(0);
+    await slow.return?.();
+  });
+
+  it('can be left while it does not read', async () => {
+    await using api = await startTinyApi();
+    const { client, id } = await submit(api);
+    for (let step = 1; step <= 1_000; step++) api.emit('PREVIEW', step);
+    const slow = client.followJob(id)[Symbol.asyncIterator]();
+    await take(slow, 1);
+    await expect.poll(() => api.told[0]).toBeGreaterThan(256);
+    await slow.return?.();
+    await expect.poll(() => api.sockets()).toBe(0);
+  });
+
+  it('is RATE_LIMITED when the key has too many sockets, after it has tried for a while', async () => {
+    await using api = await startTinyApi();
+    const { client, id } = await submit(api);
+    let isOver = false;
+    const following = Array.fromAsync(client.followJob(id)).finally(() => {
+      isOver = true;
+    });
+    const settled = following.catch(() => undefined);
+    for (let count = 1; !isOver; count++) {
+      await Promise.race([api.followed(count), settled]);
+      api.cut(4429);
+    }
+    await expect(following).rejects.toMatchObject({ code: 'RATE_LIMITED' });
   });
 
   it('gives up in the end, after growing pauses', async () => {

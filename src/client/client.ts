@@ -72,8 +72,10 @@ export interface Client {
   platformStats(): Promise<PlatformStats>;
   /**
    * The events of a job, each once and in order, ending after COMPLETED, FAILED or CANCELLED. A lost
-   * connection is resumed where it broke off, with growing pauses, and given up after about ten
-   * minutes without an event (UNREACHABLE). Throws NOT_FOUND for an unknown job.
+   * connection is resumed where it broke off, with growing pauses, and given up after about ten minutes
+   * without an event (UNREACHABLE, or RATE_LIMITED when the key has too many streams). At most some
+   * hundred events wait here to be taken; the rest stays with the API, which tells a reader that is too
+   * slow the latest progress and a GAP. Throws NOT_FOUND for an unknown job.
    */
   followJob(jobId: string, options?: FollowOptions): AsyncIterable<JobEvent>;
   /** The file of a finished picture, its size bounded and its digest checked. */

@@ -20,22 +20,27 @@ const PONG_WITHIN_MS = 10_000;
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
 const FORBIDDEN = 4403;
+const TOO_MANY = 4429;
 // The ones that say that this client and that server will never understand each other.
-const HOPELESS: ReadonlySet<number> = new Set([4004, 4005, 4400, 4401, 4406, 4409, 4429, 4500]);
+const HOPELESS: ReadonlySet<number> = new Set([4004, 4005, 4400, 4401, 4406, 4409, 4500]);
 
 /**
  * Runs one subscription on a socket of its own until the server completes it, `signal` fires (both
  * end the iteration) or it fails. Throws a `DarkroomError`: the API's own code, UNAUTHENTICATED when
- * the key is refused, UNREACHABLE when the socket was lost. Never reconnects: only the caller
- * knows where to go on from. The socket is closed when the iteration ends, however it ends.
+ * the key is refused, RATE_LIMITED when it has too many sockets, UNREACHABLE when the socket was lost. Never
+ * reconnects: only the caller knows where to go on from. What the caller does not take is left with the
+ * server. The socket is closed when the iteration ends, however it ends.
  */
 export async function* subscribe<Result, Variables extends Record<string, unknown>>(
   deps: SocketDeps,
   operation: { readonly document: Operation<Result, Variables>; readonly variables: Variables },
   signal: AbortSignal,
 ): AsyncGenerator<Result> {
-  const inbox = createInbox<Result>();
   if (signal.aborted) return;
+  const inbox = createInbox<Result>({
+    pause: () => connection.pause(),
+    resume: () => connection.resume(),
+  });
   signal.addEventListener('abort', inbox.end, { once: true });
   const connection = connect(deps, inbox.fail);
   const stop = connection.client.subscribe<Result>(
@@ -60,6 +65,9 @@ export async function* subscribe<Result, Variables extends Record<string, unknow
 
 interface Connection {
   readonly client: Client;
+  /** Stops reading; the server soon stops sending. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -68,11 +76,18 @@ function connect(
   onLost: (error: DarkroomError) => void,
 ): Connection {
   let pong = new AbortController();
+  let isPongDue = false;
   let socket: WebSocket | null = null;
   const giveUp = () => {
     client.terminate();
     // Without it the dead socket waits half a minute for an answer to its goodbye.
     socket?.terminate();
+  };
+  const awaitPong = () => {
+    // Whoever does not read hears no answer either.
+    if (!isPongDue || socket?.isPaused) return;
+    pong = new AbortController();
+    void timing.sleep(PONG_WITHIN_MS, pong.signal).then(giveUp, () => undefined);
   };
   const client = createClient({
     url: ws,
@@ -87,11 +102,13 @@ function connect(
       },
       ping: (received) => {
         if (received) return;
-        pong = new AbortController();
-        void timing.sleep(PONG_WITHIN_MS, pong.signal).then(giveUp, () => undefined);
+        isPongDue = true;
+        awaitPong();
       },
       pong: (received) => {
-        if (received) pong.abort();
+        if (!received) return;
+        isPongDue = false;
+        pong.abort();
       },
       closed: (event) => {
         pong.abort();
@@ -104,9 +121,19 @@ function connect(
   // Rejects when there never was a connection, and then there is nothing to close.
   const close = () => {
     pong.abort();
+    // What waits before the server's goodbye would keep it from being heard.
+    socket?.resume();
     void Promise.resolve(client.dispose()).catch(() => undefined);
   };
-  return { client, close };
+  const pause = () => {
+    pong.abort();
+    socket?.pause();
+  };
+  const resume = () => {
+    socket?.resume();
+    awaitPong();
+  };
+  return { client, pause, resume, close };
 }
 
 class Socket extends WebSocket {
@@ -125,6 +152,9 @@ function toError(reason: unknown): DarkroomError {
   if (Array.isArray(reason)) return fromGraphqlErrors(reason);
   const code = asRecord(reason)?.['code'];
   if (code === FORBIDDEN) return new DarkroomError('UNAUTHENTICATED', 'The API refuses this key.');
+  if (code === TOO_MANY) {
+    return new DarkroomError('RATE_LIMITED', 'This key has too many event streams open.', { cause: reason });
+  }
   if (typeof code === 'number' && HOPELESS.has(code)) {
     return new DarkroomError('BAD_ANSWER', `The API closed the socket with ${code}. Is it Darkroom's API?`);
   }

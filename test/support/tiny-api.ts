@@ -21,6 +21,8 @@ interface Script {
   readonly submitted: JobSubmitInput[];
   readonly cancelled: string[];
   readonly subscribed: (number | null)[];
+  /** How many events each of them was told. */
+  readonly told: number[];
   /** What the next calls are answered with instead of being done. */
   refusal: readonly UserError[];
   failure: { readonly code: string; readonly retryAfterMs?: number } | null;
@@ -44,6 +46,10 @@ export interface TinyApi extends Script, AsyncDisposable {
   readonly api: string;
   /** How many WebSockets were opened in all. */
   connections(): number;
+  /** How many pings came in all. */
+  pings(): number;
+  /** How many of them are open. */
+  sockets(): number;
   /** Appends an event and tells it to whoever follows. */
   emit(type: JobEventType, step?: number): void;
   /** Resolves once `count` subscriptions have been made in all. */
@@ -62,6 +68,7 @@ export async function startTinyApi(): Promise<TinyApi> {
     submitted: [],
     cancelled: [],
     subscribed: [],
+    told: [],
     refusal: [],
     failure: null,
     overlap: 0,
@@ -83,6 +90,8 @@ export async function startTinyApi(): Promise<TinyApi> {
   return Object.assign(script, {
     api: `${script.origin}/graphql`,
     connections: wire.connections,
+    sockets: wire.sockets,
+    pings: wire.pings,
     emit: job.emit,
     async followed(count: number) {
       while (script.subscribed.length < count) await job.changed();
@@ -138,7 +147,8 @@ async function* tell(
   job: TinyJob,
   { jobId, after }: { jobId: string; after: number | null },
 ) {
-  script.subscribed.push(after);
+  const reader = script.subscribed.push(after) - 1;
+  script.told.push(0);
   job.wake();
   if (script.failure !== null) throw graphqlErrorOf(script.failure);
   if (jobId !== JOB_ID) throw graphqlErrorOf({ code: 'NOT_FOUND' });
@@ -152,6 +162,7 @@ async function* tell(
       continue;
     }
     next += 1;
+    script.told[reader] = (script.told[reader] ?? 0) + 1;
     yield { jobEvents: toEvent(event, script.origin) };
     if (isLast(event)) return;
   }
@@ -177,6 +188,7 @@ function openWire(sockets: WebSocketServer, schema: GraphQLSchema) {
   const open = new Set<Socket>();
   const frozen = new Set<Socket>();
   let connections = 0;
+  let pings = 0;
   sockets.on('connection', (_, { socket }) => {
     connections += 1;
     open.add(socket);
@@ -186,12 +198,15 @@ function openWire(sockets: WebSocketServer, schema: GraphQLSchema) {
   const subscriptions = useServer(
     {
       schema,
+      onPing: () => void (pings += 1),
       onConnect: ({ connectionParams }) => connectionParams?.['authorization'] === `Bearer ${TINY_KEY}`,
     },
     sockets,
   );
   return {
     connections: () => connections,
+    sockets: () => sockets.clients.size,
+    pings: () => pings,
     cut(code?: number) {
       for (const socket of sockets.clients) {
         if (code === undefined) socket.terminate();

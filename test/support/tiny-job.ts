@@ -46,6 +46,9 @@ const DEFAULTS = {
   metadata: [],
 };
 
+/** As large as previews get. */
+const PREVIEW = `data:image/webp;base64,${'A'.repeat(16_000)}`;
+
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 /** The file of the picture at `index`. */
@@ -106,7 +109,7 @@ export function toEvent({ sequence, type, step }: TinyEvent, origin: string) {
     step,
     at: NOW,
     totalSteps: TOTAL_STEPS,
-    preview: null,
+    preview: type === 'PREVIEW' ? PREVIEW : null,
     image: type === 'IMAGE' ? toImage(0, { origin, seed: DEFAULTS.seed }) : null,
     error: type === 'FAILED' ? { code: 'ENGINE_FAILED', message: 'The model could not be run.' } : null,
   };
