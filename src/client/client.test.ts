@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -202,29 +201,6 @@ describe('following a job', () => {
     seen.push(...(await take(slow, COUNT + 1)));
     expect(sequences(seen)).toEqual(Array.from({ length: COUNT + 2 }, (_, index) => index + 1));
     expect(api.subscribed).toEqual([null, null]);
-  });
-
-  it('takes no answer to its pings for no connection while it does not read', async () => {
-    await using api = await startTinyApi();
-    const { id } = await submit(api);
-    const waiting = new Set<AbortSignal>();
-    const patient: Timing = {
-      chance: () => 0.5,
-      sleep(_ms, signal = new AbortController().signal) {
-        waiting.add(signal);
-        return once(signal, 'abort').then(() => void waiting.delete(signal));
-      },
-    };
-    const COUNT = 1_000;
-    for (let step = 1; step <= COUNT; step++) api.emit('PREVIEW', step);
-    api.emit('COMPLETED');
-    const slow = clientOf(api, { timing: patient, pingEveryMs: 1 }).followJob(id)[Symbol.asyncIterator]();
-    await take(slow, 1);
-    // In the time that it takes another to read all of it.
-    await Array.fromAsync(clientOf(api).followJob(id));
-    expect(api.pings()).toBeGreaterThan(0);
-    expect(waiting.size).toBe(0);
-    await slow.return?.();
   });
 
   it('can be left while it does not read', async () => {

@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import { asRecord, DarkroomError, fromGraphqlErrors } from './errors.ts';
 import { createInbox } from './inbox.ts';
 import type { Operation } from './operation.ts';
+import { watchPongs } from './pong-watch.ts';
 import type { Timing } from './timing.ts';
 
 export interface SocketDeps {
@@ -15,7 +16,6 @@ export interface SocketDeps {
 }
 
 const CONNECT_MS = 10_000;
-const PONG_WITHIN_MS = 10_000;
 // A message is an event with a preview of a few kilobytes.
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -75,20 +75,13 @@ function connect(
   { ws, apiKey, timing, pingEveryMs }: SocketDeps,
   onLost: (error: DarkroomError) => void,
 ): Connection {
-  let pong = new AbortController();
-  let isPongDue = false;
   let socket: WebSocket | null = null;
   const giveUp = () => {
     client.terminate();
     // Without it the dead socket waits half a minute for an answer to its goodbye.
     socket?.terminate();
   };
-  const awaitPong = () => {
-    // Whoever does not read hears no answer either.
-    if (!isPongDue || socket?.isPaused) return;
-    pong = new AbortController();
-    void timing.sleep(PONG_WITHIN_MS, pong.signal).then(giveUp, () => undefined);
-  };
+  const pongs = watchPongs(timing, giveUp);
   const client = createClient({
     url: ws,
     webSocketImpl: Socket,
@@ -101,17 +94,13 @@ function connect(
         socket = opened instanceof WebSocket ? opened : null;
       },
       ping: (received) => {
-        if (received) return;
-        isPongDue = true;
-        awaitPong();
+        if (!received) pongs.pinged();
       },
       pong: (received) => {
-        if (!received) return;
-        isPongDue = false;
-        pong.abort();
+        if (received) pongs.ponged();
       },
       closed: (event) => {
-        pong.abort();
+        pongs.stop();
         onLost(toError(event));
         // Before the library acts on it: it would take a normal closure for a reason to reconnect.
         close();
@@ -120,18 +109,18 @@ function connect(
   });
   // Rejects when there never was a connection, and then there is nothing to close.
   const close = () => {
-    pong.abort();
+    pongs.stop();
     // What waits before the server's goodbye would keep it from being heard.
     socket?.resume();
     void Promise.resolve(client.dispose()).catch(() => undefined);
   };
   const pause = () => {
-    pong.abort();
+    pongs.pause();
     socket?.pause();
   };
   const resume = () => {
     socket?.resume();
-    awaitPong();
+    pongs.resume();
   };
   return { client, pause, resume, close };
 }

@@ -46,8 +46,6 @@ export interface TinyApi extends Script, AsyncDisposable {
   readonly api: string;
   /** How many WebSockets were opened in all. */
   connections(): number;
-  /** How many pings came in all. */
-  pings(): number;
   /** How many of them are open. */
   sockets(): number;
   /** Appends an event and tells it to whoever follows. */
@@ -91,7 +89,6 @@ export async function startTinyApi(): Promise<TinyApi> {
     api: `${script.origin}/graphql`,
     connections: wire.connections,
     sockets: wire.sockets,
-    pings: wire.pings,
     emit: job.emit,
     async followed(count: number) {
       while (script.subscribed.length < count) await job.changed();
@@ -188,7 +185,6 @@ function openWire(sockets: WebSocketServer, schema: GraphQLSchema) {
   const open = new Set<Socket>();
   const frozen = new Set<Socket>();
   let connections = 0;
-  let pings = 0;
   sockets.on('connection', (_, { socket }) => {
     connections += 1;
     open.add(socket);
@@ -198,7 +194,6 @@ function openWire(sockets: WebSocketServer, schema: GraphQLSchema) {
   const subscriptions = useServer(
     {
       schema,
-      onPing: () => void (pings += 1),
       onConnect: ({ connectionParams }) => connectionParams?.['authorization'] === `Bearer ${TINY_KEY}`,
     },
     sockets,
@@ -206,7 +201,6 @@ function openWire(sockets: WebSocketServer, schema: GraphQLSchema) {
   return {
     connections: () => connections,
     sockets: () => sockets.clients.size,
-    pings: () => pings,
     cut(code?: number) {
       for (const socket of sockets.clients) {
         if (code === undefined) socket.terminate();
