@@ -1,5 +1,6 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { openTokenizers, schedulerInfos } from './app/bundles.ts';
+import { watchDatabase } from './app/failure-log.ts';
 import type { Meter } from './app/meter.ts';
 import { startMeter } from './app/meter.ts';
 import { seedModels } from './app/seed-models.ts';
@@ -33,12 +34,12 @@ import type { Api, Services } from './graphql/index.ts';
 import { startApi } from './graphql/index.ts';
 import type { Clock } from './kernel/clock.ts';
 import { systemClock } from './kernel/clock.ts';
-import { messageOf } from './kernel/errors.ts';
 import type { Reach } from './kernel/fault-points.ts';
 import { unarmed } from './kernel/fault-points.ts';
 import type { NewId } from './kernel/ids.ts';
 import { createIds } from './kernel/ids.ts';
 import { once } from './kernel/once.ts';
+import type { FailureLog, Outage } from './kernel/outage.ts';
 import type { Random } from './kernel/random.ts';
 import { systemRandom } from './kernel/random.ts';
 import type { Bundle } from './platform/bundles/index.ts';
@@ -122,7 +123,17 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
   await using stack = new AsyncDisposableStack();
   const newId = createIds(clock, random);
   const meter = stack.use(startMeter(roles, clock, newId));
-  const base: Base = { options, overrides, stack, clock, random, reach, newId, meter };
+  const base: Base = {
+    options,
+    overrides,
+    stack,
+    clock,
+    random,
+    reach,
+    newId,
+    meter,
+    ...watchDatabase(clock, options.logger),
+  };
   await prepare(base);
   const drivers = createDrivers(base);
   await announceNode(base, drivers);
@@ -132,7 +143,7 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
   meter.sources.dispatcher = jobs && (() => jobs.dispatcher.figures());
   meter.sources.api = api && (() => api.figures());
   stack.use(
-    publishFigures({ db: drivers.pool(publisherOf(roles)), own: meter.own, clock, logger: options.logger }),
+    publishFigures({ db: drivers.pool(publisherOf(roles)), own: meter.own, clock, logger: base.log }),
   );
 
   // From here nothing can throw, so ownership passes to the caller. Until here
@@ -169,6 +180,8 @@ interface Base {
   readonly reach: Reach;
   readonly newId: NewId;
   readonly meter: Meter;
+  readonly outage: Outage;
+  readonly log: FailureLog;
 }
 
 /** What roles share, each opened when the first of them asks for it. */
@@ -180,11 +193,16 @@ interface Drivers {
   readonly baseUrl: { value: string };
 }
 
-function createDrivers({ options, stack, clock, random }: Base): Drivers {
+function createDrivers({ options, stack, clock, random, outage }: Base): Drivers {
   const { urls, logger, config, objectsDirectory: directory, signingKey } = options;
   const open = (role: keyof typeof POOL_MAX) => () =>
     stack.adopt(
-      openDb({ url: urlOf(urls, role), poolMax: POOL_MAX[role], applicationName: `darkroom ${role}` }),
+      openDb({
+        url: urlOf(urls, role),
+        poolMax: POOL_MAX[role],
+        applicationName: `darkroom ${role}`,
+        outage,
+      }),
       (db) => db.$disconnect(),
     );
   const pools = {
@@ -197,7 +215,9 @@ function createDrivers({ options, stack, clock, random }: Base): Drivers {
   return {
     pool: (role) => pools[role](),
     doorbell: once(async () =>
-      createDoorbell(stack.use(await openListener({ url: urlOf(urls, 'listen'), logger, clock, random }))),
+      createDoorbell(
+        stack.use(await openListener({ url: urlOf(urls, 'listen'), logger, clock, random, outage })),
+      ),
     ),
     objects: once(async () =>
       stack.use(await openLocalStore({ directory, baseUrl: () => baseUrl.value, signingKey, clock, random })),
@@ -220,7 +240,7 @@ function publisherOf(roles: ReadonlySet<Role>): keyof typeof POOL_MAX {
 
 /** Makes a node that was started for this process known, and forgets it once the dispatcher has let go of it. */
 async function announceNode(
-  { options: { node, urls, logger }, stack, newId }: Base,
+  { options: { node, urls }, stack, newId, log }: Base,
   { pool }: Drivers,
 ): Promise<void> {
   if (!node?.isHosted) return;
@@ -229,14 +249,12 @@ async function announceNode(
   stack.defer(() =>
     fleet.remove(node.name).then(
       () => undefined,
-      (error: unknown) =>
-        logger.warn({ node: node.name, reason: messageOf(error) }, 'the node is still registered'),
+      (error: unknown) => void log.failed(error, { node: node.name }, 'the node is still registered'),
     ),
   );
 }
 
-function startBackgroundWork({ options, overrides, stack, clock, newId }: Base, { pool }: Drivers): void {
-  const { logger } = options;
+function startBackgroundWork({ overrides, stack, clock, newId, log: logger }: Base, { pool }: Drivers): void {
   const systemDb = pool('system');
   const bell = stack.use(createBell({ db: systemDb, logger }));
   const settings = { ...DEFAULT_BACKGROUND_SETTINGS, ...overrides.background };
@@ -250,8 +268,8 @@ interface Jobs {
 }
 
 async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
-  const { options, overrides, stack, clock, random, reach, newId } = base;
-  const { logger, node, config } = options;
+  const { options, overrides, stack, clock, random, reach, newId, log: logger } = base;
+  const { node, config } = options;
   const dispatcherDb = drivers.pool('dispatcher');
   const doorbell = await drivers.doorbell();
   const objects = await drivers.objects();
@@ -326,8 +344,8 @@ async function openApi(base: Base, drivers: Drivers): Promise<Api> {
 
 async function createServices(base: Base, drivers: Drivers): Promise<Omit<Services, 'operations'>> {
   const { options, stack, clock, random, reach, newId } = base;
-  const { bundles, logger, pepper } = options;
-  const bell = stack.use(createBell({ db: drivers.pool('app'), logger }));
+  const { bundles, pepper } = options;
+  const bell = stack.use(createBell({ db: drivers.pool('app'), logger: base.log }));
   const db = createTenantDb({ db: drivers.pool('app'), clock });
   const links = createImageLinks({ objects: await drivers.objects(), clock });
   const tokenizers = await openTokenizers(bundles);

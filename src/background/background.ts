@@ -3,6 +3,7 @@ import { OrphanError, reap, trimHistory } from '../domains/scheduling/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Id, NewId } from '../kernel/ids.ts';
+import type { FailureLog } from '../kernel/outage.ts';
 import { repeat } from '../kernel/repeat.ts';
 import type { Db } from '../platform/db/index.ts';
 import { isReachable, isRetryableDatabaseError, isTransactionConflict } from '../platform/db/index.ts';
@@ -14,10 +15,7 @@ export interface BackgroundDeps {
   readonly newId: NewId;
   readonly clock: Clock;
   readonly settings: BackgroundSettings;
-  readonly logger: {
-    info(fields: object, message: string): void;
-    warn(fields: object, message: string): void;
-  };
+  readonly logger: Pick<FailureLog, 'info' | 'warn' | 'failed'>;
 }
 
 /** How often each thing is done, and when it is put off, in milliseconds. */
@@ -54,7 +52,7 @@ export function startBackground(deps: BackgroundDeps): AsyncDisposable {
   function every(intervalMs: number, name: string, work: () => Promise<void>): Promise<void> {
     const once = async () => {
       await work().catch((error: unknown) => {
-        deps.logger.warn({ reason: messageOf(error) }, `${name} failed; it is tried again`);
+        deps.logger.failed(error, {}, `${name} failed; it is tried again`);
       });
       return intervalMs;
     };

@@ -1,5 +1,4 @@
 import type { ClaimedJob } from '../domains/scheduling/index.ts';
-import { messageOf } from '../kernel/errors.ts';
 import type { Id } from '../kernel/ids.ts';
 import type { ReadyNode } from './held-nodes.ts';
 import type { PreparationDeps } from './prepare-run.ts';
@@ -52,8 +51,7 @@ export function createActiveRuns(deps: ActiveRunsDeps): ActiveRuns {
   function start(job: ClaimedJob, node: ReadyNode): void {
     const done = runToEnd(job, node)
       .catch((error: unknown) => {
-        const reason = messageOf(error);
-        deps.logger.error({ job: job.id, reason }, 'a run could not be ended; its lease will run out');
+        deps.logger.failed(error, { job: job.id }, 'a run could not be ended; its lease will run out');
       })
       .finally(() => {
         underway.delete(done);

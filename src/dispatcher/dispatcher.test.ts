@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createManualClock } from '../../test/support/manual-clock.ts';
+import { silentLog } from '../../test/support/silent-log.ts';
 import { readManifest, readSchedulerConfig } from '../../test/parity/recorded.ts';
 import { resolveSettings } from '../diffusion/index.ts';
 import type { VariantVersion } from '../domains/catalog/index.ts';
@@ -97,7 +98,7 @@ async function start() {
     reach: unarmed,
     clock,
     random: systemRandom,
-    logger: { info: () => {}, warn: () => {}, error: () => {} },
+    logger: silentLog,
     settings: DEFAULT_DISPATCHER_SETTINGS,
   });
   await settled();

@@ -6,7 +6,6 @@ import { CANCEL_CHANNEL, QUEUE_CHANNEL } from '../domains/generation/index.ts';
 import type { Scheduling } from '../domains/scheduling/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { endsWithin } from '../kernel/ends-within.ts';
-import { messageOf } from '../kernel/errors.ts';
 import type { Id } from '../kernel/ids.ts';
 import type { Random } from '../kernel/random.ts';
 import { repeat } from '../kernel/repeat.ts';
@@ -141,7 +140,7 @@ function listen({ doorbell }: DispatcherDeps, { wake, runs }: Parts): () => void
 async function claimLoop(deps: DispatcherDeps, parts: Parts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await claim(deps, parts, signal).catch((error: unknown) => {
-      deps.logger.warn({ reason: messageOf(error) }, 'claiming failed');
+      deps.logger.failed(error, {}, 'claiming failed');
     });
     await parts.wake.next(deps.settings.pollMs, signal);
   }
@@ -170,7 +169,7 @@ async function tendLoop(
 ): Promise<void> {
   while (!signal.aborted) {
     await nodes.tend(signal).catch((error: unknown) => {
-      logger.warn({ reason: messageOf(error) }, 'nodes could not be tended');
+      logger.failed(error, {}, 'nodes could not be tended');
     });
     const hasNode = nodes.ready().length > 0;
     // Without a node nothing runs: look more often, one may be starting right now.
@@ -182,7 +181,7 @@ async function keepLeases(deps: DispatcherDeps, { runs, nodes }: Parts): Promise
   await Promise.all([
     beat(deps, runs.byJob),
     nodes.renew().catch((error: unknown) => {
-      deps.logger.warn({ reason: messageOf(error) }, 'the leases of nodes could not be renewed');
+      deps.logger.failed(error, {}, 'the leases of nodes could not be renewed');
     }),
   ]);
   return deps.settings.heartbeatMs;

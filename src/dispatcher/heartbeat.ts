@@ -1,6 +1,5 @@
 import type { Scheduling } from '../domains/scheduling/index.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { messageOf } from '../kernel/errors.ts';
 import type { Id } from '../kernel/ids.ts';
 import type { DispatcherLogger } from './log.ts';
 import type { Run } from './run.ts';
@@ -43,6 +42,6 @@ export async function beat(
       if (!renewal && runs.get(run.job.id) === run && !run.isEnding) interrupt(run, 'LOST');
     }
   } catch (error) {
-    logger.warn({ jobs: held.length, reason: messageOf(error) }, 'leases could not be renewed');
+    logger.failed(error, { jobs: held.length }, 'leases could not be renewed');
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createManualClock, moveUntil } from '../../test/support/manual-clock.ts';
+import { silentLog } from '../../test/support/silent-log.ts';
 import type { Fleet, HeldNode } from '../domains/fleet/index.ts';
 import type { Id } from '../kernel/ids.ts';
 import { systemRandom } from '../kernel/random.ts';
@@ -52,7 +53,7 @@ function openNodes(held: readonly HeldNode[] = [node]) {
     },
     clock,
     random: systemRandom,
-    logger: { info: () => {}, warn: () => {}, error: () => {} },
+    logger: silentLog,
     settings: DEFAULT_DISPATCHER_SETTINGS,
     meter: createCallMeter(clock),
     onSuspect,

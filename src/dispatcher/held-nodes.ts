@@ -1,6 +1,5 @@
 import type { HeldNode } from '../domains/fleet/index.ts';
 import { endsWithin } from '../kernel/ends-within.ts';
-import { messageOf } from '../kernel/errors.ts';
 import type { Id } from '../kernel/ids.ts';
 import type { Holding, HoldingDeps } from './holding.ts';
 import { closeHolding, openHolding, startProbe } from './holding.ts';
@@ -88,7 +87,7 @@ export function createHeldNodes(holder: Id<'dispatcher'>, deps: HeldNodesDeps): 
 
     async [Symbol.asyncDispose]() {
       const released = fleet.release(holder).catch((error: unknown) => {
-        logger.warn({ reason: messageOf(error) }, 'nodes could not be given back; their leases will run out');
+        logger.failed(error, {}, 'nodes could not be given back; their leases will run out');
       });
       for (const holding of holdings.values()) drop(holding);
       if (!(await endsWithin(Promise.all([released, ...closing]), CLOSE_MS, clock)))

@@ -3,7 +3,6 @@ import type { Fleet, HeldNode } from '../domains/fleet/index.ts';
 import type { Backoff } from '../kernel/backoff.ts';
 import { backoffMs } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { messageOf } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { isRetryableDatabaseError } from '../platform/db/index.ts';
 import { EngineError } from './engines.ts';
@@ -72,7 +71,7 @@ export async function closeHolding({ logger }: HoldingDeps, holding: Holding): P
     await holding.connection[Symbol.asyncDispose]();
     await holding.probe;
   } catch (error) {
-    logger.warn({ node: holding.node.name, reason: messageOf(error) }, 'a connection was not closed');
+    logger.failed(error, { node: holding.node.name }, 'a connection was not closed');
   }
 }
 
@@ -102,9 +101,9 @@ async function probe(
     holding.engines = null;
     holding.probeAtMs = clock.monotonicMs() + backoffMs(PROBE_BACKOFF, holding.failures, random);
     holding.failures += 1;
-    logger.warn({ node: node.name, address: node.address, reason: messageOf(error) }, 'node does not answer');
+    logger.failed(error, { node: node.name, address: node.address }, 'node does not answer');
     await fleet.markLost(node).catch((cause: unknown) => {
-      logger.warn({ node: node.name, reason: messageOf(cause) }, 'node could not be marked as lost');
+      logger.failed(cause, { node: node.name }, 'node could not be marked as lost');
     });
   }
 }

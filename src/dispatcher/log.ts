@@ -1,6 +1,4 @@
-/** What the dispatcher needs of a logger; a pino logger fits. */
-export interface DispatcherLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+import type { FailureLog } from '../kernel/outage.ts';
+
+/** What the dispatcher needs of a logger. */
+export type DispatcherLogger = FailureLog;

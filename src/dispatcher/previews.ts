@@ -1,5 +1,4 @@
 import type { Picture } from '../diffusion/index.ts';
-import { messageOf } from '../kernel/errors.ts';
 import { decode } from './decode.ts';
 import type { DispatcherLogger } from './log.ts';
 import type { Pictures } from './pictures.ts';
@@ -18,7 +17,7 @@ export function createPreviews(run: Run, pictures: Pictures, logger: DispatcherL
       const [rgb] = await decode(run, [picture], { isPreview: true });
       if (rgb) run.preview = await pictures.preview(rgb);
     } catch (error) {
-      if (!run.interruption) logger.warn({ job: run.job.id, reason: messageOf(error) }, 'preview failed');
+      if (!run.interruption) logger.failed(error, { job: run.job.id }, 'preview failed');
     }
     if (run.preview === null) run.previewStep = null;
   }

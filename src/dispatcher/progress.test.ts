@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createManualClock } from '../../test/support/manual-clock.ts';
+import { silentLog } from '../../test/support/silent-log.ts';
 import type { NewProgress } from '../domains/generation/index.ts';
 import type { Scheduling } from '../domains/scheduling/index.ts';
 import { createProgressWriter } from './progress.ts';
@@ -27,7 +28,7 @@ function openProgress(run: Run) {
   const scheduling = {
     progress: (rows: readonly NewProgress[]) => new Promise<void>((take) => void writes.push({ rows, take })),
   } as unknown as Scheduling;
-  const logger = { info: () => {}, warn: () => {}, error: () => {} };
+  const logger = silentLog;
   const writer = createProgressWriter({ scheduling, clock, logger, settings });
   void writer.loop(() => [run], new AbortController().signal);
   const flush = async () => {

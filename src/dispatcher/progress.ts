@@ -1,7 +1,6 @@
 import type { NewProgress } from '../domains/generation/index.ts';
 import type { Scheduling } from '../domains/scheduling/index.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { messageOf } from '../kernel/errors.ts';
 import { repeat } from '../kernel/repeat.ts';
 import type { DispatcherLogger } from './log.ts';
 import type { Run } from './run.ts';
@@ -41,9 +40,8 @@ export function createProgressWriter({ scheduling, clock, logger, settings }: Pr
       isFailing = false;
     } catch (error) {
       // Lost progress shows as a GAP; the state that matters is written with its own transaction.
-      const reason = messageOf(error);
-      if (!isFailing) logger.warn({ reason }, 'progress cannot be written, and is lost until it can');
-      isFailing = true;
+      if (!isFailing)
+        isFailing = logger.failed(error, {}, 'progress cannot be written, and is lost until it can');
     }
   }
 

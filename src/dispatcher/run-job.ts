@@ -1,5 +1,4 @@
 import type { ClaimedJob } from '../domains/scheduling/index.ts';
-import { messageOf } from '../kernel/errors.ts';
 import { denoise } from './denoise.ts';
 import { encodePrompts } from './encode-prompts.ts';
 import { EngineError } from './engines.ts';
@@ -37,7 +36,7 @@ export async function runJob(run: Run, deps: RunDeps): Promise<void> {
 
 /** Gives back, or at last fails, a job that could not even be begun. Rejects as `runJob` does. */
 export async function giveUp(job: ClaimedJob, deps: RunDeps, error: unknown): Promise<void> {
-  deps.logger.warn({ job: job.id, reason: messageOf(error) }, 'a job could not be begun');
+  deps.logger.failed(error, { job: job.id }, 'a job could not be begun');
   const { tenantId, id: jobId, fence, nextSequence } = job;
   const ended = { tenantId, jobId, fence, step: 0, pending: [], nextSequence };
   const { random, settings } = deps;
@@ -63,7 +62,7 @@ async function produce(run: Run, deps: RunDeps): Promise<Verdict> {
 function judge(run: Run, deps: RunDeps, error: unknown): Verdict {
   const interrupted = judgeInterruption(run, error);
   if (interrupted) return interrupted;
-  deps.logger.warn({ job: run.job.id, step: run.step, reason: messageOf(error) }, 'run failed');
+  deps.logger.failed(error, { job: run.job.id, step: run.step }, 'run failed');
   if (error instanceof EngineError && castsDoubt(error)) deps.nodes.suspect(run.node.node);
   const { random, settings } = deps;
   return judgeFailure(run.job, { random, attemptsMax: settings.attemptsMax }, error);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createManualClock } from '../../test/support/manual-clock.ts';
+import { silentLog } from '../../test/support/silent-log.ts';
 import { createCompletion } from '../domains/generation/index.ts';
 import { createScheduling } from '../domains/scheduling/index.ts';
 import { unarmed } from '../kernel/fault-points.ts';
@@ -31,7 +32,7 @@ function openDeps(failures: readonly Error[]) {
     newId: createIds(clock, systemRandom),
     reach: unarmed,
   };
-  const logger = { info: () => {}, warn: () => {}, error: () => {} };
+  const logger = silentLog;
   const completion = createCompletion(shared);
   const scheduling = createScheduling(shared);
   return { deps: { completion, scheduling, clock, random: systemRandom, logger }, clock, transactions };

@@ -3,7 +3,6 @@ import type { Scheduling } from '../domains/scheduling/index.ts';
 import type { Backoff } from '../kernel/backoff.ts';
 import { backoffMs } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { messageOf } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { isRetryableDatabaseError } from '../platform/db/index.ts';
 import type { DispatcherLogger } from './log.ts';
@@ -37,7 +36,7 @@ export async function writeVerdict(deps: WriteDeps, ended: FinishedRun, verdict:
       return;
     } catch (error) {
       if (!isRetryableDatabaseError(error) || deps.clock.monotonicMs() >= untilMs) throw error;
-      deps.logger.warn({ job: ended.jobId, reason: messageOf(error) }, 'a verdict is written once more');
+      deps.logger.failed(error, { job: ended.jobId }, 'a verdict is written once more');
       await deps.clock.sleep(backoffMs(RETRY, attempt, deps.random));
     }
   }

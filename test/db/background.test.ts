@@ -16,6 +16,7 @@ import { createDatabase } from '../support/database.ts';
 import { QUICK } from '../support/jobs.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { openPico } from '../support/node.ts';
+import { silentLog } from '../support/silent-log.ts';
 
 const newId = createIds(systemClock, systemRandom);
 const silentBell = { ring: () => {} };
@@ -63,7 +64,11 @@ const openBackground = (warnings: object[] = [], changes: object = {}) =>
     newId,
     clock: systemClock,
     settings: { reapEveryMs: 20, leaseGraceMs: 0, trimEveryMs: 3_600_000 },
-    logger: { info: () => {}, warn: (fields) => void warnings.push(fields) },
+    logger: {
+      ...silentLog,
+      warn: (fields) => void warnings.push(fields),
+      failed: (_, fields) => warnings.push(fields) > 0,
+    },
     ...changes,
   });
 

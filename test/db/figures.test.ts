@@ -18,6 +18,7 @@ import type { TestDatabase } from '../support/database.ts';
 import { createDatabase } from '../support/database.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { seedTenantRows } from '../support/tenant-rows.ts';
+import { silentLog } from '../support/silent-log.ts';
 
 const WRITERS = ['app', 'dispatcher', 'system'] as const;
 const newId = createIds(systemClock, systemRandom);
@@ -53,10 +54,8 @@ const reportOf = (sockets: number, id: Id<'process'> = newId('process')): Proces
   },
 });
 
-const silent = { info: () => undefined, warn: () => undefined };
-
 const publish = (role: LoginRole, own: () => ProcessReport, more: Partial<PublishDeps> = {}) =>
-  publishFigures({ db: pools[role], own, clock: createManualClock(), logger: silent, ...more });
+  publishFigures({ db: pools[role], own, clock: createManualClock(), logger: silentLog, ...more });
 
 const rows = () =>
   admin.query<{ id: string; writer: string }>('select id, writer from process_figures order by id');
@@ -210,7 +209,7 @@ describe('a database that is away', () => {
     const said: string[] = [];
     const logger = {
       info: (_: object, message: string) => void said.push(`info: ${message}`),
-      warn: (_: object, message: string) => void said.push(`warn: ${message}`),
+      failed: (_: unknown, __: object, message: string) => said.push(`warn: ${message}`) > 0,
     };
     const id = newId('process');
     let writes = 0;

@@ -10,6 +10,7 @@ import { createClient } from '../../src/client/index.ts';
 import { ALL_ROLES, readConfig } from '../../src/config/index.ts';
 import type { Id } from '../../src/kernel/ids.ts';
 import { openBundles } from '../../src/platform/bundles/index.ts';
+import type { Logger } from '../../src/platform/telemetry/index.ts';
 import { createLogger } from '../../src/platform/telemetry/index.ts';
 import type { TestDatabase } from './database.ts';
 import { createDatabase } from './database.ts';
@@ -56,6 +57,8 @@ export interface TestAppOptions {
   readonly port?: number;
   /** Whether clients may ask for the schema; by default they may not. */
   readonly introspection?: boolean;
+  /** By default one that says nothing. */
+  readonly logger?: Logger;
 }
 
 const PEPPER = Buffer.from('pepper of the tests');
@@ -82,7 +85,7 @@ export async function startApp(options: TestAppOptions = {}, overrides: Override
         node: nodeAddress === null ? null : { name: 'test', address: nodeAddress, isHosted: true },
         port,
         introspection,
-        logger: createLogger('silent'),
+        logger: options.logger ?? createLogger('silent'),
       },
       overrides,
     ),

@@ -1,12 +1,12 @@
 import type { Bell } from '../../domains/generation/index.ts';
-import { messageOf } from '../../kernel/errors.ts';
+import type { FailureLog } from '../../kernel/outage.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { notify } from '../../platform/db/index.ts';
 import { joinIds } from './payload.ts';
 
 export interface BellDeps {
   readonly db: Db;
-  readonly logger: { warn(fields: object, message: string): void };
+  readonly logger: Pick<FailureLog, 'failed'>;
 }
 
 /**
@@ -26,7 +26,7 @@ export function createBell({ db, logger }: BellDeps): Bell & AsyncDisposable {
       for (const payload of joinIds(ids)) {
         await notify(db, channel, payload).catch((error: unknown) => {
           // Whoever waits also polls, so a lost ring costs a moment and nothing else.
-          logger.warn({ channel, reason: messageOf(error) }, 'a ring was lost');
+          logger.failed(error, { channel }, 'a ring was lost');
         });
       }
     }

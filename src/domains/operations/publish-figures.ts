@@ -1,5 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts';
-import { messageOf } from '../../kernel/errors.ts';
+import type { FailureLog } from '../../kernel/outage.ts';
 import { repeat } from '../../kernel/repeat.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { asPlatform } from '../tenancy/index.ts';
@@ -14,31 +14,28 @@ export interface PublishDeps {
   readonly db: Db;
   readonly own: () => ProcessReport;
   readonly clock: Clock;
-  readonly logger: {
-    info(fields: object, message: string): void;
-    warn(fields: object, message: string): void;
-  };
+  readonly logger: Pick<FailureLog, 'info' | 'failed'>;
 }
 
 const PUBLISH_EVERY_MS = 2_000;
 
 /**
- * Lets the other processes know this one's figures, every two seconds. A database that is away costs
- * one warning, however long it lasts. Disposing withdraws them, so that nobody counts a process that
+ * Lets the other processes know this one's figures, every two seconds. What keeps it from that costs one
+ * warning, however long it lasts. Disposing withdraws them, so that nobody counts a process that
  * has ended in good order; it never rejects.
  */
 export function publishFigures({ db, own, clock, logger }: PublishDeps): AsyncDisposable {
   const stopping = new AbortController();
   let isAway = false;
+  let isTold = false;
 
   const publish = async () => {
     try {
       await asPlatform(db, (tx) => writeFigures(tx, own()));
-      if (isAway) logger.info({}, 'figures are published again');
-      isAway = false;
+      if (isTold) logger.info({}, 'figures are published again');
+      isAway = isTold = false;
     } catch (error) {
-      if (!isAway)
-        logger.warn({ reason: messageOf(error) }, 'figures cannot be published; it is tried again');
+      if (!isTold) isTold = logger.failed(error, {}, 'figures cannot be published; it is tried again');
       isAway = true;
     }
     return PUBLISH_EVERY_MS;

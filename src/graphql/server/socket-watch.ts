@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Access } from '../../domains/tenancy/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { DomainError } from '../../kernel/errors.ts';
 import { createSlots } from '../../kernel/slots.ts';
 import type { SocketRegistry } from './socket-registry.ts';
 import type { SocketSession } from './socket-session.ts';
@@ -85,7 +86,9 @@ async function recheckKey(
     for (const session of sessions) session.identity = { actor, authorization };
   } catch (error) {
     // A database that is away proves nothing about a key.
-    if (!isRefusal(error)) logger.warn({ err: error }, 'A key could not be checked again.');
+    if (error instanceof DomainError && error.code === 'UNAVAILABLE')
+      logger.debug({ err: error }, 'A key could not be checked again.');
+    else if (!isRefusal(error)) logger.warn({ err: error }, 'A key could not be checked again.');
     else for (const { socket } of sessions) socket.close(CLOSE.FORBIDDEN, 'Forbidden');
   }
 }

@@ -109,6 +109,22 @@ export function isRetryableDatabaseError(error: unknown): boolean {
   return hasLostConnectionMessage(error) || hasLostConnectionMessage(at(error, 'cause'));
 }
 
+// The database serves, only not this, or not now: too much at once, or somebody else's lock.
+const BUSY_STATES: ReadonlySet<string> = new Set([...CONFLICT_STATES, '25P03', '53300', '55P03', '57014']);
+const BUSY_PRISMA_CODES: ReadonlySet<string> = new Set(['P2024', 'P2028', 'P2034', 'P2037']);
+const BUSY_KINDS: ReadonlySet<string> = new Set(['TooManyConnections', 'TransactionWriteConflict']);
+
+/** Whether the database cannot be reached, or does not let anybody in: what an outage is made of. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (error instanceof DomainError) return isDatabaseAway(error.cause);
+  if (!isRetryableDatabaseError(error)) return false;
+  const state = sqlStateOf(error);
+  if (state !== null) return !BUSY_STATES.has(state);
+  const kind = textAt(driverCauseOf(error), 'kind');
+  if (kind !== null) return !BUSY_KINDS.has(kind);
+  return !BUSY_PRISMA_CODES.has(textAt(error, 'code') ?? '');
+}
+
 /** Why a connection failed, in words: an unreachable host has no message when several addresses were tried. */
 export function reasonOf(error: unknown): string {
   return messageOf(error) || (textAt(error, 'code') ?? 'unknown');

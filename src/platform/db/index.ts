@@ -1,7 +1,12 @@
 export { lockSeeding } from './advisory-lock.ts';
 export type { DbOptions, Db, TransactionOptions, Tx } from './open-db.ts';
 export { inTransaction, openDb, withTenant } from './open-db.ts';
-export { isRetryableDatabaseError, isTransactionConflict, isUniqueViolation } from './errors.ts';
+export {
+  isDatabaseAway,
+  isRetryableDatabaseError,
+  isTransactionConflict,
+  isUniqueViolation,
+} from './errors.ts';
 export { isReachable, isServerReachable } from './is-reachable.ts';
 export type { Listener, ListenerOptions } from './listen.ts';
 export { openListener } from './listen.ts';

@@ -5,6 +5,7 @@ import { backoffMs } from '../../kernel/backoff.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { messageOf } from '../../kernel/errors.ts';
+import type { Outage } from '../../kernel/outage.ts';
 import type { Random } from '../../kernel/random.ts';
 import { systemRandom } from '../../kernel/random.ts';
 import { quoteName } from './connect.ts';
@@ -15,6 +16,8 @@ export interface ListenerOptions {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Told of a connection that is lost. */
+  readonly outage?: Outage;
 }
 
 /** Notifications of the database. They are hints: a lost connection loses those sent meanwhile. */
@@ -31,6 +34,8 @@ export interface Listener extends AsyncDisposable {
 
 const RECONNECT: Backoff = { firstMs: 50, maxMs: 5_000 };
 const CONNECT_TIMEOUT_MS = 5_000;
+// By then a server that restarted would be there again.
+const ATTEMPTS_BEFORE_WARNING = 8;
 
 /**
  * Opens one connection for LISTEN and keeps it: when it is lost it is opened again, with back-off,
@@ -39,30 +44,32 @@ const CONNECT_TIMEOUT_MS = 5_000;
  * Callbacks run on the connection's event and must not throw.
  */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const { logger, clock = systemClock, random = systemRandom } = options;
+  const { logger, clock = systemClock, random = systemRandom, outage } = options;
   const channels: Channels = new Map();
   const reconnected = new Set<() => void>();
   const closing = new AbortController();
   let reconnecting: Promise<void> = Promise.resolve();
   const onLost = () => {
     if (closing.signal.aborted) return;
-    logger.warn('lost the LISTEN connection');
+    logger.debug('lost the LISTEN connection');
+    outage?.lost('lost the LISTEN connection');
     session = null;
     reconnecting = reopen();
   };
   let session: Session | null = await openSession(options, channels, onLost);
 
   async function reopen(): Promise<void> {
+    let isWarned = false;
     for (let attempt = 0; session === null && !closing.signal.aborted; attempt += 1) {
       try {
         await clock.sleep(backoffMs(RECONNECT, attempt, random), closing.signal);
         session = await openSession(options, channels, onLost);
       } catch (error) {
-        logger.debug({ attempt, reason: messageOf(error) }, 'the LISTEN connection is still down');
+        isWarned = tellAttempt(options, { attempt, reason: messageOf(error) }) || isWarned;
       }
     }
     if (session === null) return;
-    logger.info('the LISTEN connection is back');
+    logger[isWarned ? 'info' : 'debug']('the LISTEN connection is back');
     for (const notify of reconnected) notify();
   }
 
@@ -89,6 +96,19 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       await session?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Warns once of a connection that stays down while the database is there; whether it did. */
+function tellAttempt(
+  { logger, outage }: ListenerOptions,
+  failure: { readonly attempt: number; readonly reason: string },
+): boolean {
+  const isOdd = failure.attempt === ATTEMPTS_BEFORE_WARNING && outage?.isOn() !== true;
+  logger[isOdd ? 'warn' : 'debug'](
+    failure,
+    'the LISTEN connection is still down; news is looked for every second',
+  );
+  return isOdd;
 }
 
 type Channels = Map<string, Set<(payload: string) => void>>;

@@ -7,6 +7,7 @@ import { backoffMs } from '../../kernel/backoff.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import type { Id } from '../../kernel/ids.ts';
+import type { Outage } from '../../kernel/outage.ts';
 import type { Random } from '../../kernel/random.ts';
 import { systemRandom } from '../../kernel/random.ts';
 import { isTransactionConflict } from './errors.ts';
@@ -24,6 +25,8 @@ export interface DbOptions {
   readonly poolMax: number;
   /** Shown in `pg_stat_activity`, so that an operator sees whose connection it is. */
   readonly applicationName: string;
+  /** Told how every query and transaction of the pool ends. */
+  readonly outage?: Outage;
 }
 
 // A request that cannot get a connection must fail while its client still waits: the errors are
@@ -41,7 +44,7 @@ const TRANSACTION_TIMEOUT_MS = 10_000;
  * `migrate`), not of the connection: a transaction pooler refuses start-up parameters that it does
  * not know, and a role's settings hold for every client of that role.
  */
-export function openDb({ url, poolMax, applicationName }: DbOptions): Db {
+export function openDb({ url, poolMax, applicationName, outage }: DbOptions): Db {
   const adapter = new PrismaPg({
     connectionString: url,
     max: poolMax,
@@ -50,10 +53,25 @@ export function openDb({ url, poolMax, applicationName }: DbOptions): Db {
     keepAlive: true,
     onConnect: listenForLoss,
   });
-  return new PrismaClient({
+  const db = new PrismaClient({
     adapter,
     errorFormat: 'minimal',
     transactionOptions: { maxWait: CONNECT_TIMEOUT_MS, timeout: TRANSACTION_TIMEOUT_MS },
+  });
+  return outage === undefined ? db : watched(db, outage);
+}
+
+// What stores call on a pool itself; all else they call on a transaction, whose end is told as one.
+const WATCHED: ReadonlySet<unknown> = new Set(['$transaction', '$queryRaw', '$executeRaw']);
+
+function watched(db: Db, outage: Outage): Db {
+  return new Proxy(db, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (!WATCHED.has(name) || typeof value !== 'function') return value;
+      return (...args: readonly unknown[]) =>
+        outage.watch<unknown>(async () => await Reflect.apply(value, target, args));
+    },
   });
 }
 
