@@ -14,6 +14,7 @@ import type { Logger, LogLevel } from '../platform/telemetry/index.ts';
 import { createLogger } from '../platform/telemetry/index.ts';
 import { firstKey, firstTenant } from './first-tenant.ts';
 import type { Host } from './host.ts';
+import { tellFaults } from './tell-faults.ts';
 import { DEFAULT_DATA, ENTRY, type StartFlags } from './start-options.ts';
 
 /** A platform on this machine, or a part of one, ready to work. Disposing drains it and stops all that it started. */
@@ -63,6 +64,7 @@ export async function launch(host: Host, options: LaunchOptions): Promise<Platfo
   const bundles = canSeed(roles) ? await openBundles(flags.models) : [];
 
   await using stack = new AsyncDisposableStack();
+  stack.use(tellFaults(host, logger));
   const partsOptions = partsOptionsOf(options, { config, secrets, logger, database });
   const parts = stack.use(await openParts(partsOptions));
   if (roles.has('api')) say('starting the API');

@@ -7,6 +7,7 @@ import { interruptible, untilAborted } from './interruptible.ts';
 import { nodeAddCommand, nodeListCommand, nodeRemoveCommand } from './node-fleet.ts';
 import { printJson } from './output.ts';
 import { DEFAULT_MODELS, parsePort } from './start-options.ts';
+import { tellFaults } from './tell-faults.ts';
 
 interface NodeFlags {
   readonly host: string;
@@ -34,6 +35,8 @@ export function nodeCommand(host: Host): Command {
         interruptible(host, async (signal) => {
           const { startNode } = await import('../node/index.ts');
           const { config } = readConfig(host.environment);
+          const logger = createLogger(config.logLevel ?? 'info');
+          using _ = tellFaults(host, logger);
           const { host: address, port, workers, threads } = flags;
           await using node = await startNode({
             bundles: await openBundles(flags.models),
@@ -41,7 +44,7 @@ export function nodeCommand(host: Host): Command {
             port,
             workers,
             threads,
-            logger: createLogger(config.logLevel ?? 'info'),
+            logger,
           });
           const { address: url, models } = node;
           if (flags.json) printJson(host.stdout, { node: url, models });

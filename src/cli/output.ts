@@ -66,6 +66,11 @@ export function withoutControls(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
 }
 
+/** The last words of a command that met a fault of its own: one line, and no stack for somebody who cannot mend it. */
+export function faultLine(error: unknown): string {
+  return oneLine(`darkroom: a fault of its own ends the command: ${messageOf(error)}`);
+}
+
 // A message comes from the other side of a wire.
 function oneLine(text: string): string {
   return `${withoutControls(text)}\n`;

@@ -43,6 +43,7 @@ export function createTestHost(
       exitCode = code;
     },
     exit: (code) => void exits.push(code),
+    onFault: () => ({ [Symbol.dispose]: () => undefined }),
     strike: () => {
       throw new Error('Nothing of this process is to die.');
     },
