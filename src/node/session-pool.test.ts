@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createManualClock } from '../../test/support/manual-clock.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { KserveError, status } from '../platform/kserve/index.ts';
@@ -143,6 +144,38 @@ describe('session pool', () => {
     await kept;
     expect(pausesMs).toEqual([50, 100, 200]);
     expect(pool.alive).toBe(1);
+  });
+
+  it('offers a graph again that could not be loaded, after a pause that grows while it still cannot', async () => {
+    const one = scriptedThread();
+    const clock = createManualClock();
+    await using pool = await openScripted([one], clock);
+    const start = async () => {
+      const count = one.started.length;
+      const run = pool.run(job('a'), never);
+      await expect.poll(() => one.started.length).toBe(count + 1);
+      return { run };
+    };
+    const failToLoad = async () => {
+      const { run } = await start();
+      one.fail(new KserveError(status.UNAVAILABLE, "'a' version 1 is not at ready state: damaged"));
+      await expect(run).rejects.toMatchObject({ reason: 'NOT_LOADED' });
+      expect(pool.isLoadable('/x.onnx')).toBe(false);
+    };
+
+    for (const pauseMs of [5_000, 10_000, 20_000]) {
+      await failToLoad();
+      clock.advance(pauseMs - 1);
+      expect(pool.isLoadable('/x.onnx')).toBe(false);
+      clock.advance(1);
+      expect(pool.isLoadable('/x.onnx')).toBe(true);
+    }
+    const { run } = await start();
+    one.finish();
+    await run;
+    await failToLoad();
+    clock.advance(5_000);
+    expect(pool.isLoadable('/x.onnx')).toBe(true);
   });
 
   it('refuses what waits when it is closed, and whatever comes later', async () => {

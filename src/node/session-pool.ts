@@ -30,7 +30,7 @@ export interface SessionPool extends AsyncDisposable {
   run(job: InferJob, signal: AbortSignal): Promise<readonly RawTensor[]>;
   /** Threads that are loaded and alive. */
   readonly alive: number;
-  /** Whether the last attempt to load this graph has not failed. */
+  /** Whether this graph can be called: false for a while after it could not be loaded, longer each time. */
   isLoadable(file: string): boolean;
 }
 
@@ -38,12 +38,15 @@ export interface SessionPool extends AsyncDisposable {
 // the start does not keep a core busy.
 const RESTART: Backoff = { firstMs: 100, maxMs: 10_000 };
 
+// Files come back (a mount, a copy under way); those that do not cost a job a call every ten minutes.
+const RELOAD: Backoff = { firstMs: 10_000, maxMs: 600_000 };
+
 /** Starts all threads, or none: rejects as `start` does, and then has ended those that did start. */
 export async function openSessionPool(options: SessionPoolOptions): Promise<SessionPool> {
   const queue = createJobQueue();
   const idle = new Set<SessionThread>();
   const alive = new Set<SessionThread>();
-  const loads = createLoadRecord(options.logger);
+  const loads = createLoadRecord(options);
   const closing = new AbortController();
 
   function handOut(): void {
@@ -100,18 +103,20 @@ export async function openSessionPool(options: SessionPoolOptions): Promise<Sess
   };
 }
 
-/** Remembers which graphs could not be loaded when they were last run. */
-function createLoadRecord(logger: NodeLogger) {
-  const failed = new Set<string>();
+/** Remembers which graphs could not be loaded when they were last run, until they may be tried again. */
+function createLoadRecord({ clock, random, logger }: SessionPoolOptions) {
+  const failed = new Map<string, { readonly times: number; readonly untilMs: number }>();
   return {
-    isLoadable: (file: string) => !failed.has(file),
+    isLoadable: (file: string) => clock.monotonicMs() >= (failed.get(file)?.untilMs ?? -Infinity),
     note(file: string, outcome: Promise<unknown>): void {
       outcome.then(
         () => failed.delete(file),
         (error: unknown) => {
           if (!(error instanceof KserveError) || error.reason !== 'NOT_LOADED') return;
-          failed.add(file);
-          logger.error({ reason: error.message }, 'a model can no longer be loaded');
+          const times = failed.get(file)?.times ?? 0;
+          const delayMs = backoffMs(RELOAD, times, random);
+          failed.set(file, { times: times + 1, untilMs: clock.monotonicMs() + delayMs });
+          logger.error({ reason: error.message, delayMs }, 'a model cannot be loaded; it is tried again');
         },
       );
     },
