@@ -5,7 +5,8 @@ import type { Clock } from '../kernel/clock.ts';
 export interface CallMeter {
   /** Told when a call is sent; `gapMs` is how long its instance could have had it earlier, null when not at all. */
   started(rows: number, gapMs: number | null): void;
-  ended(rows: number): void;
+  /** Told when a call has ended; one that brought no answer counts as work for the time, and as no call. */
+  ended(rows: number, isAnswered: boolean): void;
   read(): DispatcherFigures;
 }
 
@@ -28,10 +29,12 @@ export function createCallMeter(clock: Clock): CallMeter {
       gapMs += gap;
       gaps += 1;
     },
-    ended(rows) {
+    ended(rows, isAnswered) {
       if (callsInFlight === 1) busyMs += currentMs();
-      calls += 1;
-      unetRows += rows;
+      if (isAnswered) {
+        calls += 1;
+        unetRows += rows;
+      }
       callsInFlight -= 1;
       rowsInFlight -= rows;
     },

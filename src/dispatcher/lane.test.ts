@@ -181,4 +181,18 @@ describe('a lane', () => {
       gaps: 2,
     });
   });
+
+  it('counts only calls that were answered, so that rows per call are those of real calls', async () => {
+    const { lane, sent, meter } = startLane();
+    const failed = Promise.allSettled([ask(lane, [1]), ask(lane, [2])]);
+    await settled();
+    sent[0]?.fail(new EngineError('UNREACHABLE', 'refused', { fault: 'node', wasSent: false }));
+    await failed;
+    const answered = ask(lane, [1, 2, 3]);
+    await settled();
+    sent[1]?.answer();
+    await answered;
+    await settled();
+    expect(meter.read()).toMatchObject({ rowsInFlight: 0, unetCalls: 1, unetRows: 3 });
+  });
 });

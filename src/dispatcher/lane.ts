@@ -66,15 +66,18 @@ export function createLane({ part, rowsMax, instances }: LanePart, deps: LaneDep
     inFlight.add(batch);
     deps.meter?.started(countRows(batch), idle.end(batch));
     using call = untilAllLost(batch);
+    let isAnswered = false;
     try {
       const content = stackRows(batch.map((request) => request.content));
-      scatter(batch, await deps.engines.infer(part, content, call.signal));
+      const answer = await deps.engines.infer(part, content, call.signal);
+      isAnswered = true;
+      scatter(batch, answer);
     } catch (error) {
       refuse(waiting, batch, error);
     } finally {
       idle.begin(batch);
       inFlight.delete(batch);
-      deps.meter?.ended(countRows(batch));
+      deps.meter?.ended(countRows(batch), isAnswered);
       sendSoon();
     }
   }
