@@ -358,7 +358,6 @@ async function createServices(base: Base, drivers: Drivers): Promise<Omit<Servic
     generation: createGeneration({
       db,
       bell,
-      clock,
       random,
       newId,
       links,

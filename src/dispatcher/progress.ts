@@ -49,9 +49,7 @@ export function createProgressWriter({ scheduling, clock, logger, settings }: Pr
     loop: (runs, signal) =>
       repeat(
         async () => {
-          const rows = [...runs()]
-            .filter(({ isEnding }) => !isEnding)
-            .flatMap((run) => toRows(run, clock.nowMs()));
+          const rows = [...runs()].filter(({ isEnding }) => !isEnding).flatMap(toRows);
           if (rows.length > 0) writing = write(rows);
           await writing;
           return settings.progressMs;
@@ -61,9 +59,8 @@ export function createProgressWriter({ scheduling, clock, logger, settings }: Pr
       ),
     async take(run) {
       await writing;
-      const atMs = clock.nowMs();
       // Twice: a preview that waited goes first, and the steps after it follow.
-      return [...toRows(run, atMs), ...toRows(run, atMs)];
+      return [...toRows(run), ...toRows(run)];
     },
   };
 }
@@ -72,7 +69,7 @@ export function createProgressWriter({ scheduling, clock, logger, settings }: Pr
  * The rows that a run has to tell, numbered; they count as told from here on. Steps stay in order: while
  * a preview is in the making only the steps up to its own are told.
  */
-function toRows(run: Run, atMs: number): readonly NewProgress[] {
+function toRows(run: Run): readonly NewProgress[] {
   const { tenantId, id: jobId, fence } = run.job;
   const step = Math.min(run.step, run.previewStep ?? run.step);
   const news = [
@@ -89,7 +86,6 @@ function toRows(run: Run, atMs: number): readonly NewProgress[] {
     tenantId,
     jobId,
     fence,
-    atMs,
     sequence: first + index,
     step,
   }));

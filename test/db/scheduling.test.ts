@@ -146,7 +146,7 @@ describe('a holder that is no longer the holder', () => {
 
     const { tenantId, id, fence, nextSequence } = zombie;
     await scheduling.progress([
-      { tenantId, jobId: id, fence, sequence: nextSequence, type: 'STEP', atMs: 0, step: 3, preview: null },
+      { tenantId, jobId: id, fence, sequence: nextSequence, type: 'STEP', step: 3, preview: null },
     ]);
     expect(await app.sql('select 1 from job_progress where job_id = $1', [id])).toEqual([]);
     expect(await scheduling.renew([{ tenantId, id, fence, step: 3, usedSequence: 5 }], LEASE_MS)).toEqual([]);
@@ -311,7 +311,6 @@ describe('giving back', () => {
         fence: first.fence,
         sequence: first.nextSequence,
         type: 'STEP' as const,
-        atMs: 0,
         step: 1,
         preview: null,
       },

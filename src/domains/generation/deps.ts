@@ -1,5 +1,4 @@
 import type { Tokenizer } from '../../diffusion/index.ts';
-import type { Clock } from '../../kernel/clock.ts';
 import type { Reach } from '../../kernel/fault-points.ts';
 import type { NewId } from '../../kernel/ids.ts';
 import type { Random } from '../../kernel/random.ts';
@@ -11,7 +10,6 @@ import type { ImageLinks } from './links.ts';
 export interface GenerationDeps {
   readonly db: TenantDb;
   readonly bell: Bell;
-  readonly clock: Clock;
   readonly random: Random;
   readonly newId: NewId;
   readonly links: ImageLinks;

@@ -30,7 +30,6 @@ export interface NewJob {
   readonly metadata: readonly MetadataEntry[];
   readonly totalSteps: number;
   readonly credits: number;
-  readonly createdAt: Date;
 }
 
 export async function insertJob(tx: Tx, job: NewJob): Promise<Job> {
@@ -43,10 +42,10 @@ export async function insertJob(tx: Tx, job: NewJob): Promise<Job> {
       lastSequence: 1,
     },
   });
-  const { tenantId, id: jobId, createdAt } = job;
+  const { tenantId, id: jobId } = job;
   if (metadata.length > 0) {
     await tx.jobMetadata.createMany({
-      data: metadata.map(({ key, value }) => ({ tenantId, key, value, jobId, createdAt })),
+      data: metadata.map(({ key, value }) => ({ tenantId, key, value, jobId, createdAt: row.createdAt })),
     });
   }
   return toJob(row);

@@ -99,7 +99,6 @@ async function create(
     metadata: submission.metadata ?? [],
     totalSteps: work.totalSteps,
     credits,
-    createdAt: new Date(deps.clock.nowMs()),
   });
   await reserve(tx, tenantId, { jobId, credits });
   await insertStateEvents(tx, [{ tenantId, jobId, sequence: 1, type: 'QUEUED' }]);

@@ -1,3 +1,4 @@
+import { Prisma } from '../../generated/prisma/client.ts';
 import type { Id } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import type { Recipe } from '../generation/index.ts';
@@ -59,6 +60,20 @@ export interface ClaimRow {
   readonly last_sequence: number;
 }
 
+/** The oldest `limit` jobs of an engine that may be claimed now, locked; read from the index `job_claim` in its order. */
+export function dueJobs(engineKey: string, limit: number): Prisma.Sql {
+  return Prisma.sql`
+    select tenant_id, id, created_at, case jsonb_typeof(recipe -> 'settings' -> 'imageCount')
+      when 'number' then least(greatest((recipe -> 'settings' -> 'imageCount')::numeric, 1), ${ROWS_BOUND}::int)::int
+      else 1 end as rows
+    from job
+    where state = 'QUEUED' and engine_key = ${engineKey}
+      and (not_before is null or not_before <= clock_timestamp())
+    order by created_at, id
+    limit ${limit}
+    for no key update skip locked`;
+}
+
 /**
  * Takes the oldest jobs that the engines can serve until `rows` are full; the last one may reach beyond, so
  * that one larger than all the room there is gets its turn. They are leased on the database's clock,
@@ -70,18 +85,8 @@ export async function claimJobs(
   { holder, engineKey, rows: room, leaseMs }: ClaimRequest,
 ): Promise<Claimed> {
   const rows = await tx.$queryRaw<ClaimRow[]>`
-    with due as (
-      select tenant_id, id, case jsonb_typeof(recipe -> 'settings' -> 'imageCount')
-        when 'number' then least(greatest((recipe -> 'settings' -> 'imageCount')::numeric, 1), ${ROWS_BOUND}::int)::int
-        else 1 end as rows
-      from job
-      where state = 'QUEUED' and engine_key = ${engineKey}
-        and (not_before is null or not_before <= clock_timestamp())
-      order by id
-      limit ${room}
-      for no key update skip locked
-    ), fitting as (
-      select tenant_id, id, rows, sum(rows) over (order by id) - rows as before from due
+    with due as (${dueJobs(engineKey, room)}), fitting as (
+      select tenant_id, id, rows, sum(rows) over (order by created_at, id) - rows as before from due
     )
     update job set state = 'RUNNING', holder = ${holder}, fence = fence + 1, step = 0, not_before = null,
       lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8),

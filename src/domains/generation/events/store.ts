@@ -31,7 +31,6 @@ export interface NewProgress {
   readonly fence: number;
   readonly sequence: number;
   readonly type: ProgressEventType;
-  readonly atMs: number;
   readonly step: number;
   readonly preview: string | null;
 }
@@ -40,14 +39,14 @@ export interface NewProgress {
 export async function insertProgress(tx: Tx, rows: readonly NewProgress[]): Promise<void> {
   if (rows.length === 0) return;
   await tx.$executeRaw`
-    insert into job_progress (tenant_id, job_id, sequence, type, at, step, preview)
-    select p.tenant_id, p.job_id, p.sequence, p.type::progress_type, to_timestamp(p.at_ms / 1000), p.step, p.preview
+    insert into job_progress (tenant_id, job_id, sequence, type, step, preview)
+    select p.tenant_id, p.job_id, p.sequence, p.type::progress_type, p.step, p.preview
     from unnest(
       ${rows.map((row) => row.tenantId)}::text[], ${rows.map((row) => row.jobId)}::text[],
       ${rows.map((row) => row.fence)}::int[], ${rows.map((row) => row.sequence)}::int[],
-      ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.atMs)}::float8[],
+      ${rows.map((row) => row.type)}::text[],
       ${rows.map((row) => row.step)}::int[], ${rows.map((row) => row.preview)}::text[]
-    ) as p (tenant_id, job_id, fence, sequence, type, at_ms, step, preview)
+    ) as p (tenant_id, job_id, fence, sequence, type, step, preview)
     join job on job.tenant_id = p.tenant_id and job.id = p.job_id
       and job.fence = p.fence and job.state = 'RUNNING'
     on conflict do nothing`;
