@@ -196,11 +196,11 @@ describe('the HTTP door limits', () => {
     ['tokens', `{ ${'__typename '.repeat(1_001)} }`],
     [
       'cost',
-      `{ ${Array.from({ length: 15 }, (_, i) => `a${i}: jobs(first: 100) { nodes { id state step credits steps width height } }`).join(' ')} }`,
+      `{ ${Array.from({ length: 15 }, (_, i) => `a${i}: jobs(first: 100) { nodes { events { image { id } } } }`).join(' ')} }`,
     ],
     [
       'cost behind a variable',
-      `query ($n: Int) { ${Array.from({ length: 15 }, (_, i) => `a${i}: jobs(first: $n) { nodes { id state step credits steps width height } }`).join(' ')} }`,
+      `query ($n: Int) { ${Array.from({ length: 15 }, (_, i) => `a${i}: jobs(first: $n) { nodes { events { image { id } } } }`).join(' ')} }`,
     ],
     ['fragments that multiply', `{ job(id: "1") { ...f0 } } ${bomb} fragment f25 on Job { id }`],
     [

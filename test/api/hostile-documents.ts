@@ -7,9 +7,9 @@ const TOKENS = /more tha[nt] 1000 tokens/;
 const ALIASES = /Aliases limit of 15 exceeded/;
 const DIRECTIVES = /Directives limit of 5 exceeded/;
 const DEPTH = /depth limit of 10 exceeded/i;
-const COST = /could answer \S+ fields and 10000 are allowed/;
+const COST = /could answer \S+ fields and 50000 are allowed/;
 const INTROSPECTION = /introspection/i;
-const WIDE = 'nodes { id state step credits steps width height seed }';
+const WIDE = 'nodes { id images { id } events { type image { id } } }';
 
 const amounts: readonly Row[] = [
   ['16 aliases', below(({ leaf }) => times(16, (i) => `a${i}: ${leaf}`)), ALIASES],

@@ -1,5 +1,13 @@
 import type { GraphQLObjectType, GraphQLSchema } from 'graphql';
-import { buildSchema as parseSdl, isEnumType, isInputObjectType, isObjectType } from 'graphql';
+import {
+  buildSchema as parseSdl,
+  getNamedType,
+  getNullableType,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isObjectType,
+} from 'graphql';
 import { describe, expect, it } from 'vitest';
 import {
   JOB_ERROR_CODES,
@@ -9,6 +17,7 @@ import {
 } from '../../domains/generation/index.ts';
 import { KEY_ENVIRONMENTS, PERMISSIONS } from '../../domains/tenancy/index.ts';
 import { USER_ERROR_CODES } from '../../kernel/errors.ts';
+import { listSizeOf } from '../server/cost-rule.ts';
 import { buildSchema } from './build-schema.ts';
 import { permissionOf } from './permission-of.ts';
 import { requirePermissions } from './require-permissions.ts';
@@ -28,6 +37,24 @@ describe('schema.graphql', () => {
   it('does not start with a root field that names none', () => {
     const sdl = `directive @requires(permission: String!) on FIELD_DEFINITION type Query { open: Int }`;
     expect(() => requirePermissions(parseSdl(sdl))).toThrow('Query.open has no @requires');
+  });
+
+  it('says of every list of objects how many it can hold', () => {
+    const types = Object.values(schema.getTypeMap()).filter(isObjectType);
+    const fields = types.flatMap((type) => Object.values(type.getFields()).map((field) => ({ type, field })));
+    // What a page holds is counted where the page is asked for.
+    const pages = fields.filter(({ field }) => listSizeOf(schema, field)?.slicingArgument !== undefined);
+    const connections = new Set(pages.map(({ field }) => getNamedType(field.type).name));
+    const uncounted = fields.filter(
+      ({ type, field }) =>
+        isListType(getNullableType(field.type)) &&
+        isObjectType(getNamedType(field.type)) &&
+        !type.name.startsWith('__') &&
+        !connections.has(type.name) &&
+        listSizeOf(schema, field) === null,
+    );
+    expect(uncounted.map(({ type, field }) => `${type.name}.${field.name}`)).toEqual([]);
+    expect(connections).toEqual(new Set(['JobConnection']));
   });
 
   it('describes everything', () => {

@@ -3,9 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { costRule } from './cost-rule.ts';
 
 const schema = buildSchema(`
-  type Query { things(first: Int = 20): Things }
+  directive @listSize(assumedSize: Int, slicingArgument: String) on FIELD_DEFINITION
+  type Query { things(first: Int = 20): Things @listSize(slicingArgument: "first") notes: [Note] @listSize(assumedSize: 5) }
   type Things { nodes: [Thing] }
-  type Thing { id: ID parts(first: Int): Things }
+  type Thing {
+    id: ID
+    parts(first: Int): Things @listSize(slicingArgument: "first")
+    notes: [Note] @listSize(assumedSize: 5)
+    tags: [ID] @listSize(assumedSize: 5)
+  }
+  type Note { text: ID thing: Thing }
 `);
 
 /** What the rule finds, read from its refusal. */
@@ -38,6 +45,13 @@ describe('the cost of an operation', () => {
       'multiplies pages in pages',
       '{ things(first: 10) { nodes { parts(first: 10) { nodes { id } } } } }',
       1 + 10 * (2 + 10 * 2),
+    ],
+    ['counts a list times the size that it is expected to have', '{ notes { text } }', 1 + 5],
+    ['counts a list of plain values as one', '{ things(first: 10) { nodes { tags } } }', 1 + 10 * 2],
+    [
+      'multiplies lists in lists and in pages',
+      '{ things(first: 10) { nodes { notes { thing { notes { text } } } } } }',
+      1 + 10 * (1 + 1 + 5 * (1 + 1 + 5)),
     ],
     [
       'counts a fragment where it is spread',

@@ -2,22 +2,25 @@ import type {
   FieldNode,
   GraphQLField,
   GraphQLNamedType,
+  GraphQLSchema,
   SelectionNode,
   SelectionSetNode,
   ValidationContext,
   ValidationRule,
 } from 'graphql';
-import { getNamedType, GraphQLError, isObjectType, Kind } from 'graphql';
+import { getDirectiveValues, getNamedType, GraphQLError, isObjectType, Kind } from 'graphql';
 import { PAGE_SIZE_MAX } from '../../kernel/pages.ts';
 
 type Type = GraphQLNamedType | null | undefined;
+type Field = GraphQLField<unknown, unknown>;
 
 /**
  * Refuses an operation whose answer could hold more than `costMax` fields, before anything runs: one
- * per selected field, fragments counted where they are spread, the content of a paged field times its
- * page size. A page size given as a variable counts as the largest, one out of range as the nearest
- * that is in range, since it is refused before a row is read. Linear in the document, so that a
- * fragment that spreads itself out to millions of fields is counted without being unrolled.
+ * per selected field, fragments counted where they are spread, the content of a list times the size that
+ * `@listSize` gives it: a number, or the argument that says it. An argument given as a variable counts as
+ * the largest page, one out of range as the nearest that is in range, since it is refused before a row is
+ * read. Linear in the document, so that a fragment that spreads itself out to millions of fields is counted
+ * without being unrolled.
  */
 export function costRule(costMax: number): ValidationRule {
   return (context) => ({
@@ -31,7 +34,17 @@ export function costRule(costMax: number): ValidationRule {
   });
 }
 
+/** What `@listSize` says of a field; null where it says nothing. */
+export function listSizeOf(
+  schema: GraphQLSchema,
+  { astNode }: Pick<Field, 'astNode'>,
+): { readonly assumedSize?: number; readonly slicingArgument?: string } | null {
+  const directive = schema.getDirective('listSize');
+  return (directive && astNode && getDirectiveValues(directive, astNode)) ?? null;
+}
+
 function counter(context: ValidationContext) {
+  const schema = context.getSchema();
   const fragments = new Map<string, number>();
 
   const ofSet = (set: SelectionSetNode, type: Type): number =>
@@ -42,7 +55,8 @@ function counter(context: ValidationContext) {
     if (selection.kind === Kind.INLINE_FRAGMENT) return ofSet(selection.selectionSet, type);
     const field = isObjectType(type) ? type.getFields()[selection.name.value] : undefined;
     if (!selection.selectionSet) return 1;
-    return 1 + pageSize(selection, field) * ofSet(selection.selectionSet, field && getNamedType(field.type));
+    const content = ofSet(selection.selectionSet, field && getNamedType(field.type));
+    return 1 + (field ? sizeOf(schema, selection, field) : 1) * content;
   };
 
   const ofFragment = (name: string): number => {
@@ -51,7 +65,7 @@ function counter(context: ValidationContext) {
     // A fragment that spreads itself is refused by a rule of GraphQL's own; here it must only end.
     fragments.set(name, 0);
     const fragment = context.getFragment(name);
-    const type = fragment && context.getSchema().getType(fragment.typeCondition.name.value);
+    const type = fragment && schema.getType(fragment.typeCondition.name.value);
     const cost = fragment ? ofSet(fragment.selectionSet, type) : 0;
     fragments.set(name, cost);
     return cost;
@@ -60,10 +74,15 @@ function counter(context: ValidationContext) {
   return ofSet;
 }
 
-function pageSize(node: FieldNode, field: GraphQLField<unknown, unknown> | undefined): number {
-  const first = field?.args.find((arg) => arg.name === 'first');
-  if (!first) return 1;
-  const given = node.arguments?.find((arg) => arg.name.value === 'first')?.value;
-  if (!given) return Number(first.defaultValue ?? PAGE_SIZE_MAX);
+function sizeOf(schema: GraphQLSchema, node: FieldNode, field: Field): number {
+  const size = listSizeOf(schema, field);
+  if (size?.slicingArgument === undefined) return size?.assumedSize ?? 1;
+  const { slicingArgument } = size;
+  const given = node.arguments?.find(({ name }) => name.value === slicingArgument)?.value;
+  if (!given) return defaultOf(field, slicingArgument);
   return given.kind === Kind.INT ? Math.min(Math.max(Number(given.value), 1), PAGE_SIZE_MAX) : PAGE_SIZE_MAX;
+}
+
+function defaultOf({ args }: Field, argument: string): number {
+  return Number(args.find(({ name }) => name === argument)?.defaultValue ?? PAGE_SIZE_MAX);
 }
