@@ -262,6 +262,14 @@ describe('what a type cannot hold is BAD_USER_INPUT with HTTP 400', () => {
     expect(doors.memory.calls.length).toBe(before);
   });
 
+  it('as a variable: a moment out of range, named by its path', async () => {
+    const answer = await ask('query ($filter: JobFilterInput) { jobs(filter: $filter) { nodes { id } } }', {
+      filter: { createdBefore: '0000-12-31T00:00:00Z' },
+    });
+    expect(answer).toMatchObject({ status: 400, code: 'BAD_USER_INPUT' });
+    expect(answer.errors[0]?.message).toMatch(/"filter.createdBefore".*the years 1 to 9999.*not 0000-12-31/);
+  });
+
   it('as a variable: lists nested beyond reason', async () => {
     const prompt = `${'['.repeat(40_000)}${']'.repeat(40_000)}`;
     const body = `{"query":${JSON.stringify(SUBMIT)},"variables":{"input":{"prompt":${prompt}}}}`;

@@ -94,6 +94,9 @@ describe('the filters', () => {
     expect(await found({ createdBefore: at })).toEqual([first]);
     expect(await found({ createdAfter: at, createdBefore: '2026-01-01T00:00:00.002Z' })).toEqual([second]);
     expect(await found({ createdAfter: at, createdBefore: at })).toEqual([]);
+    expect(
+      await found({ createdAfter: '0001-01-01T00:00:00Z', createdBefore: '9999-12-31T23:59:59.999Z' }),
+    ).toEqual(await found({}));
     expect(await found({ createdAfter: '2026-01-01T01:00:00.001+01:00' })).toEqual([third, second]);
   });
 

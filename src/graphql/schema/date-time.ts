@@ -1,7 +1,8 @@
 import type { ValueNode } from 'graphql';
 import { GraphQLError, GraphQLScalarType, Kind, print } from 'graphql';
 
-const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
+// Of the hours 0 to 23: `Date` takes 24:00 for the next day, of which the text says nothing.
+const ISO = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 export const DateTime = new GraphQLScalarType<Date, string>({
   name: 'DateTime',
@@ -21,8 +22,14 @@ export const DateTime = new GraphQLScalarType<Date, string>({
 
 function parseDateTime(text: string, node?: ValueNode): Date {
   const at = new Date(ISO.test(text) ? text : Number.NaN);
-  if (Number.isNaN(at.getTime()) || !isOnCalendar(text)) throw refusal(text, node);
+  if (!isInRange(at) || !isOnCalendar(text)) throw refusal(text, node);
   return at;
+}
+
+// In UTC, whatever the offset: the years that ISO 8601 writes with four digits and Postgres knows.
+function isInRange(at: Date): boolean {
+  const year = at.getUTCFullYear();
+  return year >= 1 && year <= 9999;
 }
 
 // `Date` takes the 31st of February for the 3rd of March. A day that exists is one that comes back.
@@ -33,7 +40,8 @@ function isOnCalendar(text: string): boolean {
 
 function refusal(given: string, node?: ValueNode): GraphQLError {
   return new GraphQLError(
-    `A DateTime is ISO 8601 with an offset, like "2026-03-01T09:30:00.000Z", not ${given.slice(0, 40)}.`,
+    'A DateTime is ISO 8601 with an offset and of the years 1 to 9999, like "2026-03-01T09:30:00.000Z", ' +
+      `not ${given.slice(0, 40)}.`,
     { nodes: node ?? null },
   );
 }
