@@ -256,7 +256,7 @@ async function announceNode(
 
 function startBackgroundWork({ overrides, stack, clock, newId, log: logger }: Base, { pool }: Drivers): void {
   const systemDb = pool('system');
-  const bell = stack.use(createBell({ db: systemDb, logger }));
+  const bell = stack.use(createBell({ db: systemDb, clock, logger }));
   const settings = { ...DEFAULT_BACKGROUND_SETTINGS, ...overrides.background };
   stack.use(startBackground({ systemDb, bell, newId, clock, logger, settings }));
 }
@@ -273,7 +273,7 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
   const dispatcherDb = drivers.pool('dispatcher');
   const doorbell = await drivers.doorbell();
   const objects = await drivers.objects();
-  const bell = stack.use(createBell({ db: dispatcherDb, logger }));
+  const bell = stack.use(createBell({ db: dispatcherDb, clock, logger }));
   const fleet = createFleet({ db: dispatcherDb, newId });
   const scheduling = createScheduling({ dispatcherDb, bell, newId });
   const dispatcher = stack.use(
@@ -345,7 +345,7 @@ async function openApi(base: Base, drivers: Drivers): Promise<Api> {
 async function createServices(base: Base, drivers: Drivers): Promise<Omit<Services, 'operations'>> {
   const { options, stack, clock, random, reach, newId } = base;
   const { bundles, pepper } = options;
-  const bell = stack.use(createBell({ db: drivers.pool('app'), logger: base.log }));
+  const bell = stack.use(createBell({ db: drivers.pool('app'), clock, logger: base.log }));
   const db = createTenantDb({ db: drivers.pool('app'), clock });
   const links = createImageLinks({ objects: await drivers.objects(), clock });
   const tokenizers = await openTokenizers(bundles);

@@ -28,7 +28,7 @@ function openDeps(failures: readonly Error[]) {
   };
   const shared = {
     dispatcherDb: { $transaction } as unknown as Db,
-    bell: { ring: () => {} },
+    bell: { ring: async () => true },
     newId: createIds(clock, systemRandom),
     reach: unarmed,
   };

@@ -19,7 +19,7 @@ import { openPico } from '../support/node.ts';
 import { silentLog } from '../support/silent-log.ts';
 
 const newId = createIds(systemClock, systemRandom);
-const silentBell = { ring: () => {} };
+const silentBell = { ring: async () => true };
 const SOON = { timeout: 20_000, interval: 20 };
 
 const stack = new AsyncDisposableStack();

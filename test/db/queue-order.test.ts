@@ -15,7 +15,7 @@ import { createDatabase } from '../support/database.ts';
 import { QUICK } from '../support/jobs.ts';
 
 const newId = createIds(systemClock, systemRandom);
-const silentBell = { ring: () => {} };
+const silentBell = { ring: async () => true };
 
 let app: TestApp;
 let tenant: TestTenant;

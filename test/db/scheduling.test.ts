@@ -17,7 +17,7 @@ import { createDatabase } from '../support/database.ts';
 import { QUICK } from '../support/jobs.ts';
 
 const newId = createIds(systemClock, systemRandom);
-const silentBell = { ring: () => {} };
+const silentBell = { ring: async () => true };
 const LEASE_MS = 60_000;
 const SOON = { timeout: 20_000 };
 

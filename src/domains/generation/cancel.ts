@@ -36,6 +36,6 @@ export async function cancel({ db, bell, newId }: GenerationDeps, actor: Actor, 
     ]);
     return cancelled;
   });
-  bell.ring(job.state === 'RUNNING' ? CANCEL_CHANNEL : EVENTS_CHANNEL, job.id);
+  void bell.ring(job.state === 'RUNNING' ? CANCEL_CHANNEL : EVENTS_CHANNEL, job.id);
   return job;
 }

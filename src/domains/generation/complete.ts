@@ -68,7 +68,7 @@ export function createCompletion({ dispatcherDb, bell, newId, reach }: Completio
       });
       if (isOurs) {
         reach('dispatcher.completed');
-        bell.ring(EVENTS_CHANNEL, jobId);
+        void bell.ring(EVENTS_CHANNEL, jobId);
       }
       return isOurs;
     },

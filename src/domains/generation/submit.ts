@@ -37,7 +37,7 @@ export async function submit(deps: GenerationDeps, actor: Actor, submission: Job
   });
   if (job.id === jobId) {
     deps.reach('submit.committed');
-    deps.bell.ring(QUEUE_CHANNEL, job.id);
+    void deps.bell.ring(QUEUE_CHANNEL, job.id);
   }
   return job;
 }

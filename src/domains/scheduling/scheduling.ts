@@ -45,7 +45,7 @@ export function createScheduling({ dispatcherDb, bell, newId }: SchedulingDeps) 
         for (const row of claimed.unreadable) await failUnreadable(tx, newId, row);
         return claimed;
       });
-      for (const { id } of [...jobs, ...unreadable]) bell.ring(EVENTS_CHANNEL, id);
+      for (const { id } of [...jobs, ...unreadable]) void bell.ring(EVENTS_CHANNEL, id);
       return jobs;
     },
 
@@ -57,21 +57,23 @@ export function createScheduling({ dispatcherDb, bell, newId }: SchedulingDeps) 
     /** Writes the progress of many jobs at once and rings once for all of them. */
     async progress(rows: readonly NewProgress[]): Promise<void> {
       await asPlatform(dispatcherDb, (tx) => insertProgress(tx, rows));
-      for (const jobId of new Set(rows.map((row) => row.jobId))) bell.ring(EVENTS_CHANNEL, jobId);
+      for (const jobId of new Set(rows.map((row) => row.jobId))) void bell.ring(EVENTS_CHANNEL, jobId);
     },
 
     /** Puts a job back into the queue at once, or ends it when it is to be cancelled. False when it is no longer the caller's. */
     async release(job: GivenBack): Promise<boolean> {
       const moved = await asPlatform(dispatcherDb, (tx) => releaseJob(tx, newId, job));
-      if (moved) ringFor(bell, moved);
+      if (moved) void ringFor(bell, moved);
       return moved !== null;
     },
 
-    /** Puts all jobs of a holder that has no time left back into the queue at once, and ends those to be cancelled. */
+    /**
+     * Puts all jobs of a holder that has no time left back into the queue at once, and ends those to be cancelled.
+     * Resolves once others have been told: the process may end then.
+     */
     async abandon(holder: Id<'dispatcher'>): Promise<void> {
-      for (const moved of await asPlatform(dispatcherDb, (tx) => abandonJobs(tx, newId, holder))) {
-        ringFor(bell, moved);
-      }
+      const all = await asPlatform(dispatcherDb, (tx) => abandonJobs(tx, newId, holder));
+      await Promise.all(all.map((moved) => ringFor(bell, moved)));
     },
   };
 }
@@ -94,13 +96,14 @@ export async function reap(
   except: ReadonlySet<Id<'job'>> = new Set(),
 ): Promise<Moved | null> {
   const reaped = await asPlatform(systemDb, (tx) => reapOne(tx, newId, { except, leaseGraceMs }));
-  if (reaped) ringFor(bell, reaped);
+  if (reaped) void ringFor(bell, reaped);
   return reaped;
 }
 
-function ringFor(bell: Bell, { id, state }: Moved): void {
-  bell.ring(EVENTS_CHANNEL, id);
-  if (state === 'QUEUED') bell.ring(QUEUE_CHANNEL, id);
+async function ringFor(bell: Bell, { id, state }: Moved): Promise<void> {
+  const rings = [bell.ring(EVENTS_CHANNEL, id)];
+  if (state === 'QUEUED') rings.push(bell.ring(QUEUE_CHANNEL, id));
+  await Promise.all(rings);
 }
 
 // Each batch is a transaction that ends long before the role's statement time-out.

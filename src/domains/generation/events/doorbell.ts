@@ -5,8 +5,11 @@ export const CANCEL_CHANNEL = 'darkroom_cancel';
 
 /** Tells other processes that something changed. A hint: whoever waits also looks by itself. */
 export interface Bell {
-  /** Rings soon, together with what else is rung meanwhile; never rejects. */
-  ring(channel: string, id: string): void;
+  /**
+   * Rings soon, together with what else is rung meanwhile. Resolves once that is done, with whether it was sent;
+   * never rejects.
+   */
+  ring(channel: string, id: string): Promise<boolean>;
 }
 
 /** Hears what others ring. */
