@@ -1,6 +1,7 @@
 import type { Bell } from '../domains/generation/index.ts';
 import { OrphanError, reap, trimHistory } from '../domains/scheduling/index.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { endsWithin } from '../kernel/ends-within.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Id, NewId } from '../kernel/ids.ts';
 import type { FailureLog } from '../kernel/outage.ts';
@@ -37,10 +38,13 @@ export const DEFAULT_BACKGROUND_SETTINGS: BackgroundSettings = {
   trimEveryMs: 10 * 60_000,
 };
 
+// As long as a transaction may take.
+const STOP_MS = 10_000;
+
 /**
  * What happens without anybody asking: jobs of dead dispatchers go back into the queue, and what has
  * served its time is deleted. Any number of these may run; they do not get in each other's way.
- * Disposing waits for the work in progress.
+ * Disposing waits for the work in progress, ten seconds at most.
  */
 export function startBackground(deps: BackgroundDeps): AsyncDisposable {
   const stopping = new AbortController();
@@ -62,7 +66,8 @@ export function startBackground(deps: BackgroundDeps): AsyncDisposable {
   return {
     async [Symbol.asyncDispose]() {
       stopping.abort();
-      await Promise.all(loops);
+      if (!(await endsWithin(Promise.all(loops), STOP_MS, deps.clock)))
+        deps.logger.warn({ limitMs: STOP_MS }, 'the database does not answer; the stop goes on without it');
     },
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createManualClock } from '../../test/support/manual-clock.ts';
+import { createManualClock, moveUntil } from '../../test/support/manual-clock.ts';
 import { silentLog } from '../../test/support/silent-log.ts';
 import { readManifest, readSchedulerConfig } from '../../test/parity/recorded.ts';
 import { resolveSettings } from '../diffusion/index.ts';
@@ -138,6 +138,15 @@ describe('a dispatcher', () => {
     const stopped = dispatcher.stopClaiming(300);
     clock.advance(300);
     await expect(stopped).resolves.toBeUndefined();
+  });
+
+  it('ends although a call of it and its connection to the node hang', async () => {
+    const { dispatcher, clock, claims, infer } = await start();
+    claims[0]?.resolve([job]);
+    await settled();
+    expect(infer).toHaveBeenCalledOnce();
+    await expect(moveUntil(clock, dispatcher[Symbol.asyncDispose]())).resolves.toBeUndefined();
+    expect(clock.monotonicMs()).toBeLessThan(5 * 60_000);
   });
 
   it('hears a cancel that is rung before its claim is answered', async () => {

@@ -66,6 +66,10 @@ interface Parts {
   readonly tendWake: Wake;
 }
 
+// A call that hangs until its deadline, the pictures, and a verdict that waits for the database: more than each of
+// them takes by itself.
+const DRAIN_MS = 120_000;
+
 // As long as a transaction may take.
 const DATABASE_MS = 10_000;
 
@@ -114,7 +118,11 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
       stopping.abort();
       silence();
       runs.interruptAll('STOPPING');
-      await runs.settled();
+      if (!(await endsWithin(runs.settled(), DRAIN_MS, deps.clock)))
+        deps.logger.warn(
+          { limitMs: DRAIN_MS },
+          'jobs do not end; the stop goes on, and their leases will run out',
+        );
       drained.abort();
       if (!(await endsWithin(Promise.all(loops), DATABASE_MS, deps.clock)))
         deps.logger.warn(
