@@ -18,6 +18,22 @@ export async function eventsOf(
   return Array.fromAsync(client.followJob(jobId, options));
 }
 
+/**
+ * What stays the same of events however often they are asked for: the links to their pictures are signed
+ * anew each time, and expire later.
+ */
+export function lasting(events: readonly JobEvent[]): readonly object[] {
+  return events.map(({ image, ...event }) => ({
+    ...event,
+    image: image && {
+      ...image,
+      url: new URL(image.url).pathname,
+      thumbnailUrl: new URL(image.thumbnailUrl).pathname,
+      urlExpiresAt: null,
+    },
+  }));
+}
+
 /** Submits a job, waits for its end and returns it with its events. */
 export async function runJob(tenant: TestTenant, input: JobSubmitInput) {
   const { id } = await tenant.client.submitJob(input);
