@@ -43,7 +43,7 @@ export async function describeNode(client: KserveClient, signal?: AbortSignal): 
     const { name, version } = server;
     return { address: client.address, server: name, version, live, ready, models: models.filter(isPresent) };
   } catch (error) {
-    throw toEngineError(error, `Asking ${client.address} what it serves`);
+    throw toEngineError(error, `The node at ${client.address}`);
   }
 }
 

@@ -35,12 +35,28 @@ const BY_STATUS: Readonly<Partial<Record<status, Verdict>>> = {
   [status.INTERNAL]: ['FAILED', 'request'],
 };
 
-/** Says of a failed call whose fault it is; what is not a `KserveError` comes back as it is. */
-export function toEngineError(error: unknown, what: string): unknown {
+// Where the text is grpc's own, or says no more than the code: a person reads this, perhaps without a log beside it.
+const IN_WORDS: Readonly<Partial<Record<EngineErrorCode, string>>> = {
+  UNREACHABLE: 'cannot be reached',
+  TIMED_OUT: 'did not answer in time',
+  DRAINING: 'is about to end and takes no more calls',
+  OVERLOADED: 'has no room for the call',
+  CANCELLED: 'was not waited for',
+};
+
+/** Says of a failed call to `who` whose fault it is; what is not a `KserveError` comes back as it is. */
+export function toEngineError(error: unknown, who: string): unknown {
   if (!(error instanceof KserveError)) return error;
   const [code, fault] = verdictOn(error);
   const wasSent = error.reason !== 'NOT_CONNECTED';
-  return new EngineError(code, `${what} failed: ${error.message}`, { fault, wasSent, cause: error });
+  return new EngineError(code, describe(who, code, error), { fault, wasSent, cause: error });
+}
+
+function describe(who: string, code: EngineErrorCode, { message }: KserveError): string {
+  const words = IN_WORDS[code];
+  if (words === undefined) return `${who} failed: ${message}`;
+  const [systemCode] = /\bE[A-Z]{3,}\b/.exec(message) ?? [];
+  return systemCode === undefined ? `${who} ${words}.` : `${who} ${words} (${systemCode}).`;
 }
 
 function verdictOn({ reason, status: code }: KserveError): Verdict {
