@@ -62,7 +62,7 @@ export async function probeNode(address: string): Promise<NodeProbe> {
     if (!ready) return { isReady: false, reason: 'it answers that it is not ready' };
     return { isReady: true, models: models.map(({ name }) => name) };
   } catch (error) {
-    return { isReady: false, reason: messageOf(error) };
+    return { isReady: false, reason: messageOf(error).replace(/\.$/, '') };
   }
 }
 
