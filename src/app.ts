@@ -52,7 +52,7 @@ import type { Logger } from './platform/telemetry/index.ts';
 import { EXPOSITION_CONTENT_TYPE } from './platform/telemetry/index.ts';
 
 export type { NodeProbe, Operator } from './app/operator.ts';
-export { openOperations, openOperator, probeNode } from './app/operator.ts';
+export { checkSystemLogin, openOperations, openOperator, probeNode } from './app/operator.ts';
 
 export interface AppOptions {
   readonly roles: ReadonlySet<Role>;

@@ -8,13 +8,13 @@ import type { Onboarding } from '../domains/tenancy/index.ts';
 import { createOnboarding } from '../domains/tenancy/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { messageOf } from '../kernel/errors.ts';
+import { connectFault } from '../kernel/faults.ts';
 import { createIds } from '../kernel/ids.ts';
 import type { Random } from '../kernel/random.ts';
 import { systemRandom } from '../kernel/random.ts';
-import type { Db } from '../platform/db/index.ts';
-import { openDb } from '../platform/db/index.ts';
-import { connectKserve } from '../platform/kserve/index.ts';
+import type { DatabasePlace, Db } from '../platform/db/index.ts';
+import { connectOrSay, openDb } from '../platform/db/index.ts';
+import { connectKserve, KserveError, status } from '../platform/kserve/index.ts';
 
 /** What an operator's commands need of the platform: tenants, keys and nodes, and nothing that runs. */
 export interface Operator extends AsyncDisposable {
@@ -46,6 +46,11 @@ export function onboardingOn(
 
 const PROBE_MS = 5_000;
 
+/** Rejects with a `StartError` in a person's words when the login of `darkroom_system` is not let in. */
+export async function checkSystemLogin(url: string, place: DatabasePlace): Promise<void> {
+  await using _ = await connectOrSay(place, { url, applicationName: 'darkroom command' });
+}
+
 /** What came of asking a node; `reason` is for a person. */
 export type NodeProbe =
   | { readonly isReady: true; readonly models: readonly string[] }
@@ -62,8 +67,17 @@ export async function probeNode(address: string): Promise<NodeProbe> {
     if (!ready) return { isReady: false, reason: 'it answers that it is not ready' };
     return { isReady: true, models: models.map(({ name }) => name) };
   } catch (error) {
-    return { isReady: false, reason: messageOf(error).replace(/\.$/, '') };
+    return { isReady: false, reason: faultOf(error, address) };
   }
+}
+
+function faultOf(error: unknown, address: string): string {
+  const cause = error instanceof Error ? error.cause : null;
+  const code = cause instanceof KserveError ? cause.status : null;
+  if (code === status.DEADLINE_EXCEEDED) return `it did not answer within ${PROBE_MS / 1000} s`;
+  if (code === status.UNIMPLEMENTED) return 'what listens there does not speak KServe v2';
+  // It stands in the middle of a sentence.
+  return connectFault(error, address.replace(/^grpc:\/\//, '')).replace(/\.$/, '');
 }
 
 /** What `darkroom stats` needs of a platform that it reaches by its database. */

@@ -260,6 +260,19 @@ describe('the name of the picture', () => {
     expect(await readFile(join(cwd, 'x-7.png'))).toEqual(fileOf(0));
   });
 
+  it('ends in what can be written, or in nothing, before anything is paid for', async () => {
+    await using api = await startTinyApi();
+    liveThrough(api);
+    for (const out of ['x.gif', 'x.PDF', 'x.json']) {
+      const host = hostFor(api);
+      await run(host, 'x', '--out', out);
+      expect(host.exitCode).toBe(1);
+      expect(host.err()).toMatch(/^No picture can be written as \.\w+\. .*\.png, \.jpg, \.jpeg, \.webp/);
+    }
+    expect(api.submitted).toEqual([]);
+    expect(await names('x', '--out', 'v1.5 apple')).toEqual(['v1.5 apple']);
+  });
+
   it('is --out, inside it where that is a folder, and numbered where there are several', async () => {
     await mkdir(join(cwd, 'folder'));
     await names('x', '--out', 'folder');

@@ -20,43 +20,58 @@ export function addInstallationOptions(command: Command): Command {
 
 /**
  * Opens a running installation for an operator's command: the one whose data folder is named, or the
- * external one of the environment (DATABASE_SYSTEM_URL, with DARKROOM_SECRET).
+ * external one of the environment (DATABASE_SYSTEM_URL, with DARKROOM_SECRET). Rejects with a `StartError`
+ * when it is not there.
  */
-export async function openInstallation(
-  { environment }: Host,
-  { data }: InstallationFlags,
-): Promise<Operator> {
-  const { config, secrets } = readConfig(environment);
-  const [{ openOperator }, { deriveKeys, readRunFile }] = await Promise.all([
+export async function openInstallation(host: Host, flags: InstallationFlags): Promise<Operator> {
+  const [{ url, secret }, { openOperator }, { deriveKeys }] = await Promise.all([
+    findInstallation(host, flags),
     import('../app.ts'),
     import('../hosting/index.ts'),
   ]);
-  if (config.database === null || data !== undefined) {
-    const { database, secret } = await readRunFile(data ?? DEFAULT_DATA);
-    return openOperator(systemOf(database), deriveKeys(secret).pepper);
-  }
-  const system = systemOf(config.database);
-  if (secrets.secret === null) {
+  if (secret === null) {
     throw new StartError(
       'Set DARKROOM_SECRET to the one that the platform runs with: keys are hashed under it.',
     );
   }
-  return openOperator(system, deriveKeys(secrets.secret).pepper);
+  return openOperator(url, deriveKeys(secret).pepper);
 }
 
 /** Opens a running installation, found as by `openInstallation`, for questions about how it is doing. */
 export async function openRunning(
-  { environment }: Host,
-  { data }: InstallationFlags,
+  host: Host,
+  flags: InstallationFlags,
 ): Promise<Operations & AsyncDisposable> {
-  const { config } = readConfig(environment);
-  const [{ openOperations }, { readRunFile }] = await Promise.all([
+  const [{ url }, { openOperations }] = await Promise.all([
+    findInstallation(host, flags),
+    import('../app.ts'),
+  ]);
+  return openOperations(url);
+}
+
+interface Found {
+  /** The login of `darkroom_system`, which has just been let in. */
+  readonly url: string;
+  readonly secret: string | null;
+}
+
+async function findInstallation({ environment }: Host, { data }: InstallationFlags): Promise<Found> {
+  const { config, secrets } = readConfig(environment);
+  const [{ checkSystemLogin }, { readRunFile }] = await Promise.all([
     import('../app.ts'),
     import('../hosting/index.ts'),
   ]);
-  if (config.database !== null && data === undefined) return openOperations(systemOf(config.database));
-  const { database } = await readRunFile(data ?? DEFAULT_DATA);
-  return openOperations(systemOf(database));
+  if (config.database !== null && data === undefined) {
+    const url = systemOf(config.database);
+    await checkSystemLogin(url, { whose: 'DATABASE_SYSTEM_URL', advice: 'start it, or correct the setting' });
+    return { url, secret: secrets.secret };
+  }
+  const folder = data ?? DEFAULT_DATA;
+  const { database, secret } = await readRunFile(folder);
+  const url = systemOf(database);
+  const advice = 'the process that runs there says why; try again in a while';
+  await checkSystemLogin(url, { whose: `the platform on ${folder}`, advice });
+  return { url, secret };
 }
 
 function systemOf({ system }: DatabaseUrls): string {

@@ -67,7 +67,7 @@ export async function launch(host: Host, options: LaunchOptions): Promise<Platfo
   stack.use(tellFaults(host, logger));
   const partsOptions = partsOptionsOf(options, { config, secrets, logger, database });
   const parts = stack.use(await openParts(partsOptions));
-  if (roles.has('api')) say('starting the API');
+  if (roles.has('api')) announceApi(config, say);
   const seedUrl = seedUrlOf(roles, config.database ?? parts.urls);
   const appOptions: AppOptions = {
     roles,
@@ -94,6 +94,16 @@ export async function launch(host: Host, options: LaunchOptions): Promise<Platfo
     abandon: () => app.abandon(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function announceApi({ http: { host, publicUrl } }: Config, say: LaunchOptions['say']): void {
+  const isEverywhere = host === '0.0.0.0' || host === '::';
+  if (isEverywhere && publicUrl === null) {
+    say(
+      `clients on other machines need DARKROOM_PUBLIC_URL: with DARKROOM_HOST=${host} alone, links to pictures point to this one`,
+    );
+  }
+  say('starting the API');
 }
 
 /** Whether a process of these roles makes models and the first tenant known, given the login that may. */

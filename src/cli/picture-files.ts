@@ -1,5 +1,6 @@
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import type { OutputFormat } from '../client/index.ts';
 import { hasSystemCode, messageOf } from '../kernel/errors.ts';
 import { CommandError } from './output.ts';
 
@@ -21,6 +22,17 @@ export interface PictureName {
   readonly extension: string;
 }
 
+/** What a picture's name may end in, in lower case, and what it is then. */
+export const FORMAT_BY_ENDING: Readonly<Record<string, OutputFormat>> = {
+  '.png': 'PNG',
+  '.jpg': 'JPEG',
+  '.jpeg': 'JPEG',
+  '.webp': 'WEBP',
+};
+
+// Of a name such as `v1.5 apple` nobody would say that it ends in `.5 apple`.
+const ENDING = /^\.[a-z][a-z0-9]{1,4}$/;
+
 const SLUG_CHARS_MAX = 48;
 
 /**
@@ -34,9 +46,19 @@ export async function openDestination(out: string | null, cwd: string): Promise<
   if (found !== null && !isFolder && !found.isFile()) {
     throw new CommandError(`${path} is neither a file nor a folder. Choose another --out.`);
   }
+  if (!isFolder) refuseEnding(path);
   const destination = isFolder ? { folder: path, file: null } : { folder: dirname(path), file: path };
   await proveWritable(destination.folder);
   return destination;
+}
+
+function refuseEnding(path: string): void {
+  const ending = extname(path).toLowerCase();
+  if (!ENDING.test(ending) || Object.hasOwn(FORMAT_BY_ENDING, ending)) return;
+  const endings = Object.keys(FORMAT_BY_ENDING).join(', ');
+  throw new CommandError(
+    `No picture can be written as ${ending}. Let --out end in one of ${endings}, or in none.`,
+  );
 }
 
 /** Writes one picture, all at once, and returns its path. Replaces only a file that was asked for. */

@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import type { OutputFormat, SchedulerName, SigmaSchedule } from '../client/index.ts';
+import { FORMAT_BY_ENDING } from './picture-files.ts';
 import type { GenerateOptions } from './run-generate.ts';
 
 /** What `addPictureOptions` makes of the command line. */
@@ -48,12 +49,6 @@ const SIGMA_SCHEDULES: Readonly<Record<SigmaSchedule, true>> = {
   AYS: true,
 };
 const FORMATS: Readonly<Record<OutputFormat, true>> = { PNG: true, JPEG: true, WEBP: true };
-const BY_EXTENSION: Readonly<Record<string, OutputFormat>> = {
-  '.png': 'PNG',
-  '.jpg': 'JPEG',
-  '.jpeg': 'JPEG',
-  '.webp': 'WEBP',
-};
 
 /** Adds everything that says what to draw and where to put it. Ranges are the API's business. */
 export function addPictureOptions(
@@ -94,7 +89,7 @@ export function toGenerateOptions(prompt: string, flags: PictureFlags): Generate
     imageCount: flags.count,
     // Nobody looks at them here, and each costs a decode.
     previewEverySteps: 0,
-    outputFormat: flags.format ?? BY_EXTENSION[extname(flags.out ?? '').toLowerCase()],
+    outputFormat: flags.format ?? FORMAT_BY_ENDING[extname(flags.out ?? '').toLowerCase()],
   };
   return { input, out: flags.out ?? null, json: flags.json ?? false };
 }

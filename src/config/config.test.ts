@@ -36,6 +36,36 @@ describe('configuration', () => {
     expect(http.allowedOrigins).toEqual(['https://a.example', 'https://b.example']);
   });
 
+  it('takes origins only where pages or clients are let in by them, and as browsers spell them', () => {
+    const of = (name: string, text: string) => readConfig({ [name]: text }).config.http;
+    expect(of('DARKROOM_PUBLIC_URL', 'https://Draw.example:443/').publicUrl).toBe('https://draw.example');
+    expect(of('DARKROOM_ALLOWED_ORIGINS', 'https://A.example/').allowedOrigins).toEqual([
+      'https://a.example',
+    ]);
+    for (const wrong of [
+      'draw.example',
+      'ftp://draw.example',
+      'https://draw.example/graphql',
+      'https://draw.example?x',
+      'https://a:b@draw.example',
+      '*',
+    ]) {
+      for (const name of ['DARKROOM_PUBLIC_URL', 'DARKROOM_ALLOWED_ORIGINS']) {
+        expect(() => of(name, wrong)).toThrow(new RegExp(`${name} must be an origin such as https://`));
+      }
+    }
+  });
+
+  it.each([
+    ['DARKROOM_LOG_LEVEL', 'loud', 'must be one of debug, info, warn, error, silent'],
+    ['DARKROOM_NODE_CALL_TIMEOUT_MS', 'soon', 'must be a whole number of milliseconds'],
+    ['DARKROOM_NODE_CALL_TIMEOUT_MS', '1.5', 'must be a whole number of milliseconds'],
+    ['DARKROOM_NODE_CALL_TIMEOUT_MS', '0', 'must be above 0'],
+    ['DATABASE_URL', 'mysql://x', 'must start with postgres://'],
+  ])('says what %s has to be when it is %s', (name, value, words) => {
+    expect(() => readConfig({ [name]: value })).toThrow(`The environment is not right: ${name} ${words}.`);
+  });
+
   it('takes a point to die at, or says which points there are', () => {
     const faultOf = (text: string) => readConfig({ DARKROOM_FAULT: text }).config.fault;
     expect(readConfig({}).config.fault).toBeNull();

@@ -16,7 +16,7 @@ export interface Config {
   readonly database: DatabaseUrls | null;
   readonly http: {
     readonly host: string;
-    /** What clients reach the API under, when that is not where it listens. */
+    /** The origin that clients reach the API under, when that is not where it listens. */
     readonly publicUrl: string | null;
     /** Origins of pages that may open sockets besides our own. */
     readonly allowedOrigins: readonly string[];
@@ -42,16 +42,32 @@ const postgresUrl = z
   .string()
   .refine((text) => /^postgres(ql)?:\/\//.test(text), 'must start with postgres://');
 
+const NO_ORIGIN = 'must be an origin such as https://darkroom.example, with http or https and without a path';
+
 const environment = z.object({
-  DARKROOM_LOG_LEVEL: z.enum(LOG_LEVELS).optional(),
+  DARKROOM_LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
   DARKROOM_HOST: z.string().min(1).default('127.0.0.1'),
-  DARKROOM_PUBLIC_URL: z.url().optional(),
-  DARKROOM_ALLOWED_ORIGINS: z.string().default(''),
+  DARKROOM_PUBLIC_URL: z
+    .string()
+    .refine((text) => toOrigin(text) !== null, NO_ORIGIN)
+    .optional(),
+  DARKROOM_ALLOWED_ORIGINS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').flatMap((each) => each.trim() || []))
+    .refine(
+      (origins) => origins.every((each) => toOrigin(each) !== null),
+      `${NO_ORIGIN}, or several with commas`,
+    ),
   DARKROOM_METRICS_TOKEN: z
     .string()
     .regex(/^[!-~]{16,}$/, 'must have at least 16 characters, none of them a space')
     .optional(),
-  DARKROOM_NODE_CALL_TIMEOUT_MS: z.coerce.number().int().positive().default(30_000),
+  DARKROOM_NODE_CALL_TIMEOUT_MS: z.coerce
+    .number('must be a whole number of milliseconds')
+    .int('must be a whole number of milliseconds')
+    .positive('must be above 0')
+    .default(30_000),
   DARKROOM_FAULT: z.string().optional(),
   DARKROOM_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   DATABASE_URL: postgresUrl.optional(),
@@ -78,10 +94,8 @@ export function readConfig(env: Environment): { readonly config: Config; readonl
       database: loginsIn(raw),
       http: Object.freeze({
         host: raw.DARKROOM_HOST,
-        publicUrl: raw.DARKROOM_PUBLIC_URL ?? null,
-        allowedOrigins: raw.DARKROOM_ALLOWED_ORIGINS.split(',')
-          .map((origin) => origin.trim())
-          .filter((origin) => origin !== ''),
+        publicUrl: toOrigin(raw.DARKROOM_PUBLIC_URL ?? ''),
+        allowedOrigins: raw.DARKROOM_ALLOWED_ORIGINS.flatMap((each) => toOrigin(each) ?? []),
         metricsToken: raw.DARKROOM_METRICS_TOKEN ?? null,
       }),
       nodeCallTimeoutMs: raw.DARKROOM_NODE_CALL_TIMEOUT_MS,
@@ -92,4 +106,11 @@ export function readConfig(env: Environment): { readonly config: Config; readonl
       migrateUrl: raw.DATABASE_MIGRATE_URL ?? null,
     }),
   };
+}
+
+/** The origin that `text` is, as browsers spell it; null when it is more than one, or none. */
+function toOrigin(text: string): string | null {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return null;
+  const { origin, href } = new URL(text);
+  return href === `${origin}/` ? origin : null;
 }

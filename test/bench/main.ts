@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Host } from '../../src/cli/host.ts';
-import { processHost } from '../../src/cli/host.ts';
+import { processHost } from '../../src/cli/process-host.ts';
 import { interruptible } from '../../src/cli/interruptible.ts';
 import { printJson } from '../../src/cli/output.ts';
 import type { Bench } from './bench.ts';

@@ -126,6 +126,51 @@ describe.concurrent('start refuses', () => {
   });
 });
 
+const NOBODY = 'postgres://somebody:s3cret@127.0.0.1:9/darkroom';
+const SYSTEM = { DATABASE_SYSTEM_URL: NOBODY, DARKROOM_SECRET: 's'.repeat(32) };
+const TENANT = `ten_${'0'.repeat(26)}`;
+
+describe.concurrent('a command whose server is away names it, and what to do', () => {
+  it.each([
+    [
+      'migrate',
+      { DATABASE_MIGRATE_URL: NOBODY },
+      /DATABASE_MIGRATE_URL .*nothing listens at 127\.0\.0\.1:9\): start it/,
+    ],
+    ['node list', SYSTEM, /DATABASE_SYSTEM_URL .*nothing listens at 127\.0\.0\.1:9\): start it/],
+    ['tenant create House', SYSTEM, /DATABASE_SYSTEM_URL .*nothing listens at 127\.0\.0\.1:9\): start it/],
+    [`key create --tenant ${TENANT}`, SYSTEM, /DATABASE_SYSTEM_URL .*nothing listens at 127\.0\.0\.1:9\)/],
+    ['stats', SYSTEM, /DATABASE_SYSTEM_URL .*nothing listens at 127\.0\.0\.1:9\)/],
+    [
+      'node add grpc://127.0.0.1:9',
+      {},
+      /No node is ready at grpc:\/\/127\.0\.0\.1:9 \(nothing listens at 127\.0\.0\.1:9\)/,
+    ],
+  ])('%s', async (command, env, line) => {
+    await using sandbox = await createSandbox();
+
+    const outcome = await runDarkroom(command.split(' '), {
+      cwd: sandbox.cwd,
+      env: { ...sandbox.env, ...env },
+    });
+
+    await expectRefusal(outcome, line, sandbox);
+    expect(outcome.stderr).not.toMatch(/ECONN|s3cret|Prisma/);
+  });
+});
+
+describe.concurrent('start warns', () => {
+  it('that others cannot follow links of an API on every address without a public URL', async () => {
+    await using sandbox = await createSandbox();
+    const env = { ...sandbox.env, DARKROOM_HOST: '0.0.0.0' };
+    await using program = startDarkroom([...START, '--ephemeral', '--no-node'], { cwd: sandbox.cwd, env });
+
+    expect(await program.line('stderr', /DARKROOM_PUBLIC_URL/)).toMatch(
+      /^darkroom: clients on other machines need DARKROOM_PUBLIC_URL/,
+    );
+  });
+});
+
 describe.concurrent('a command that lacks something says what', () => {
   it.each([
     ['an API', ['generate', 'a dog', '--key', 'dk_live_x'], /--api or DARKROOM_API/],

@@ -1,4 +1,6 @@
 import pg from 'pg';
+import { StartError } from '../../kernel/errors.ts';
+import { connectFault } from '../../kernel/faults.ts';
 
 export interface ConnectOptions {
   readonly url: string;
@@ -9,6 +11,40 @@ export interface ConnectOptions {
 /** One connection for administration: SQL that belongs to no store. Disposing closes it. */
 export interface Connection extends AsyncDisposable {
   query<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+}
+
+/** Whose database it is, such as a setting's name, and what somebody can do who cannot reach it. */
+export interface DatabasePlace {
+  readonly whose: string;
+  readonly advice: string;
+}
+
+/** The database that a setting names. */
+export function placeIn(setting: string): DatabasePlace {
+  return {
+    whose: setting,
+    advice: 'start it, or correct the setting (darkroom migrate prints the right ones)',
+  };
+}
+
+/** As `connect`, but rejects with a `StartError` that says where the server should be, what is wrong and what to do. */
+export async function connectOrSay(
+  { whose, advice }: DatabasePlace,
+  options: ConnectOptions,
+): Promise<Connection> {
+  try {
+    return await connect(options);
+  } catch (cause) {
+    throw new StartError(
+      `The database of ${whose} cannot be reached (${connectFault(cause, placeOf(options.url))}): ${advice}.`,
+      { cause },
+    );
+  }
+}
+
+function placeOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port || 5432}`;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;

@@ -1,4 +1,4 @@
-import { DomainError, messageOf } from '../../kernel/errors.ts';
+import { DomainError } from '../../kernel/errors.ts';
 
 // What went wrong in the database, by code. Prisma and `pg` each wrap the server's SQLSTATE in their
 // own way; this file is the only one that knows how.
@@ -123,11 +123,6 @@ export function isDatabaseAway(error: unknown): boolean {
   const kind = textAt(driverCauseOf(error), 'kind');
   if (kind !== null) return !BUSY_KINDS.has(kind);
   return !BUSY_PRISMA_CODES.has(textAt(error, 'code') ?? '');
-}
-
-/** Why a connection failed, in words: an unreachable host has no message when several addresses were tried. */
-export function reasonOf(error: unknown): string {
-  return messageOf(error) || (textAt(error, 'code') ?? 'unknown');
 }
 
 function hasLostConnectionMessage(error: unknown): boolean {

@@ -1,3 +1,5 @@
+export type { DatabasePlace } from './connect.ts';
+export { connectOrSay } from './connect.ts';
 export { lockSeeding } from './advisory-lock.ts';
 export type { DbOptions, Db, TransactionOptions, Tx } from './open-db.ts';
 export { inTransaction, openDb, withTenant } from './open-db.ts';

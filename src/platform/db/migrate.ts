@@ -3,7 +3,7 @@ import { messageOf, StartError } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { systemRandom } from '../../kernel/random.ts';
 import type { Connection } from './connect.ts';
-import { connect, quoteLiteral, quoteName } from './connect.ts';
+import { connectOrSay, quoteLiteral, quoteName } from './connect.ts';
 import { sqlStateOf } from './errors.ts';
 import type { Migration } from './migrations.ts';
 import { compareHistory, MIGRATIONS_DIRECTORY, readApplied, readMigrations } from './migrations.ts';
@@ -57,6 +57,7 @@ const SETTINGS: readonly (readonly [DatabaseSetting, LoginRole])[] = [
 ];
 
 const APPLICATION_NAME = 'darkroom migrate';
+const ADMIN = { whose: 'DATABASE_MIGRATE_URL', advice: 'start it, or correct the setting' };
 
 // The number that `prisma migrate` locks too, so that neither runs into the other.
 const ADVISORY_LOCK = 72707369;
@@ -89,7 +90,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   const passwords = options.passwords ?? newPasswords(random);
   try {
     const adminUrl = await ensureDatabase(options);
-    await using admin = await connect({ url: adminUrl, applicationName: APPLICATION_NAME });
+    await using admin = await open(adminUrl);
     // Held by the session, so that it outlasts the transactions below and ends with the connection.
     await admin.query(`select pg_advisory_lock(${ADVISORY_LOCK})`);
     const setExisting = options.passwords !== undefined || options.resetPasswords === true;
@@ -107,10 +108,20 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   }
 }
 
+/** What the server refuses passes through; it is told with the rest of what a migration may be refused. */
+async function open(url: string): Promise<Connection> {
+  try {
+    return await connectOrSay(ADMIN, { url, applicationName: APPLICATION_NAME });
+  } catch (error) {
+    const cause = error instanceof StartError ? error.cause : error;
+    throw sqlStateOf(cause) === null ? error : cause;
+  }
+}
+
 /** Returns the administrator's URL for the database to migrate. */
 async function ensureDatabase({ adminUrl, database, logger }: MigrateOptions): Promise<string> {
   if (database === undefined || database === databaseOf(adminUrl)) return adminUrl;
-  await using admin = await connect({ url: adminUrl, applicationName: APPLICATION_NAME });
+  await using admin = await open(adminUrl);
   const found = await admin.query(`select from pg_database where datname = ${quoteLiteral(database)}`);
   if (found.length === 0) {
     try {

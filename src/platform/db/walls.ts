@@ -1,7 +1,6 @@
 import { StartError } from '../../kernel/errors.ts';
 import type { Connection } from './connect.ts';
-import { connect } from './connect.ts';
-import { reasonOf } from './errors.ts';
+import { connectOrSay, placeIn } from './connect.ts';
 import { compareHistory, MIGRATIONS_DIRECTORY, readApplied, readMigrations } from './migrations.ts';
 import { databaseOf } from './url.ts';
 
@@ -105,7 +104,7 @@ export async function checkWalls({
   // By database: several settings usually name one, and what concerns the database is said once.
   const checked = new Set<string>();
   for (const [setting, url] of Object.entries(urls)) {
-    await using connection = await open(setting, url);
+    await using connection = await connectOrSay(placeIn(setting), { url, applicationName: APPLICATION_NAME });
     for (const fault of await faultsBy(connection, ROLE_RULES))
       faults.push(`the login of ${setting} ${fault}`);
     const database = `${new URL(url).host}/${databaseOf(url)}`;
@@ -116,18 +115,6 @@ export async function checkWalls({
   }
   if (faults.length > 0)
     throw new StartError(`The database is not safe to serve from: ${faults.join('; ')}.`);
-}
-
-async function open(setting: string, url: string): Promise<Connection> {
-  try {
-    return await connect({ url, applicationName: APPLICATION_NAME });
-  } catch (cause) {
-    throw new StartError(
-      `The database of ${setting} cannot be reached (${reasonOf(cause)}): start it, or correct the setting ` +
-        '(darkroom migrate prints the right ones).',
-      { cause },
-    );
-  }
 }
 
 async function schemaFaults(connection: Connection, directory: string): Promise<readonly string[]> {
