@@ -23,6 +23,7 @@ const mappers: Record<string, string> = {
   JobError: '../../domains/generation/index.ts#JobError as JobErrorValue',
   JobEvent: '../../domains/generation/index.ts#JobEvent as JobEventValue',
   PageInfo: '../../graphql/context.ts#JobPage',
+  Plan: '../../domains/tenancy/index.ts#Plan as PlanValue',
   Scheduler: '../../graphql/context.ts#SchedulerInfo',
   Tenant: '../../domains/tenancy/index.ts#Tenant as TenantValue',
   Variant: '../../domains/catalog/index.ts#Variant as VariantValue',

@@ -67,7 +67,7 @@ export async function runGenerate(options: GenerateOptions, deps: GenerateDeps):
   const startedMs = clock.monotonicMs();
   const { id } = await client.submitJob(options.input);
   await followToEnd(id, options, deps);
-  const job = await finished(client, id);
+  const job = settled(await finished(client, id));
   const images = await saveAll(job, destination, deps);
   const [image] = images;
   if (image === undefined) throw new CommandError(`Job ${id} has no picture. Please report this.`);
@@ -132,8 +132,22 @@ async function finished(client: Client, id: string): Promise<Job> {
   return job;
 }
 
+/** A job whose settings the platform can tell; the client throws where it cannot. */
+type SettledJob = Job & { readonly [Field in (typeof SETTLED)[number]]: NonNullable<Job[Field]> };
+
+const SETTLED = ['prompt', 'seed', 'steps', 'outputFormat'] as const;
+
+function settled(job: Job): SettledJob {
+  if (isSettled(job)) return job;
+  throw new CommandError(`The record of job ${job.id} is damaged. Please report this.`);
+}
+
+function isSettled(job: Job): job is SettledJob {
+  return SETTLED.every((field) => job[field] !== null);
+}
+
 async function saveAll(
-  job: Job,
+  job: SettledJob,
   destination: Destination,
   { client, signal }: GenerateDeps,
 ): Promise<readonly SavedPicture[]> {

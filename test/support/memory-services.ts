@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import type { Variant } from '../../src/domains/catalog/index.ts';
-import type { Image, Job, JobEvent, JobSubmission } from '../../src/domains/generation/index.ts';
+import type { Image, Job, JobEvent, JobSettings, JobSubmission } from '../../src/domains/generation/index.ts';
 import { isFinal } from '../../src/domains/generation/index.ts';
 import type { Actor, Permission } from '../../src/domains/tenancy/index.ts';
 import { PERMISSIONS, requirePermission } from '../../src/domains/tenancy/index.ts';
@@ -141,7 +141,14 @@ export function createMemoryServices(): MemoryServices {
           permissions,
           createdAt,
         };
-        return { tenant, key: { ...key, environment: actor.environment } };
+        const plan = {
+          id: newId('plan'),
+          name: 'standard',
+          queuedJobsMax: 10,
+          megapixelsMax: 4,
+          stepsMax: 150,
+        };
+        return { tenant, plan, key: { ...key, environment: actor.environment } };
       },
     },
     metering: { balance: async () => 100 },
@@ -264,7 +271,7 @@ function refusalsOf({ prompt, steps, variantId }: JobSubmission): readonly Domai
   return refusals;
 }
 
-const DEFAULTS: Job['settings'] = {
+const DEFAULTS: JobSettings = {
   prompt: '',
   negativePrompt: '',
   width: 128,
@@ -279,15 +286,17 @@ const DEFAULTS: Job['settings'] = {
   outputFormat: 'PNG',
 };
 
+const TOKENS = { ids: [], tokenCount: 3, isTruncated: false };
+
 function jobOf({ tenantId }: Actor, { metadata, ...submission }: JobSubmission): Job {
   const given = Object.entries(submission).filter(([name, value]) => name in DEFAULTS && value !== null);
-  const settings: Job['settings'] = { ...DEFAULTS, ...Object.fromEntries(given) };
+  const settings: JobSettings = { ...DEFAULTS, ...Object.fromEntries(given) };
   return {
     id: newId('job'),
     tenantId,
     state: 'QUEUED',
     variantId: variant.id,
-    settings,
+    readSettings: () => ({ settings, prompt: TOKENS, negativePrompt: TOKENS }),
     metadata: metadata ?? [],
     step: 0,
     totalSteps: settings.steps,
@@ -300,16 +309,17 @@ function jobOf({ tenantId }: Actor, { metadata, ...submission }: JobSubmission):
 }
 
 function imageOf(job: Job): Image {
+  const { width, height, seed, outputFormat } = job.readSettings().settings;
   const id: Id<'image'> = newId('image');
   return {
     id,
     tenantId: job.tenantId,
     jobId: job.id,
     index: 0,
-    width: job.settings.width,
-    height: job.settings.height,
-    seed: job.settings.seed,
-    format: job.settings.outputFormat,
+    width,
+    height,
+    seed,
+    format: outputFormat,
     bytes: 1,
     sha256: 'aa',
     pixelSha256: 'bb',

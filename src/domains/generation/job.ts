@@ -56,13 +56,30 @@ export interface JobSettings extends Settings {
   readonly outputFormat: OutputFormat;
 }
 
+/** A prompt as the text encoder gets it. */
+export interface TokenizedPrompt {
+  readonly ids: readonly number[];
+  /** Of the whole prompt, without start and end marks, also where not all of it fits. */
+  readonly tokenCount: number;
+  /** True when the prompt's end did not fit and was cut. */
+  readonly isTruncated: boolean;
+}
+
+/** What was settled of a job when it was submitted. */
+export interface SettledJob {
+  readonly settings: JobSettings;
+  readonly prompt: TokenizedPrompt;
+  readonly negativePrompt: TokenizedPrompt;
+}
+
 /** A request for pictures, from its submission on. */
 export interface Job {
   readonly id: Id<'job'>;
   readonly tenantId: Id<'tenant'>;
   readonly state: JobState;
   readonly variantId: Id<'variant'>;
-  readonly settings: JobSettings;
+  /** Throws for a job whose record is damaged, each time the same error; all else of it can be told. */
+  readonly readSettings: () => SettledJob;
   readonly metadata: readonly MetadataEntry[];
   /** Finished U-Net evaluations of the slowest picture. */
   readonly step: number;

@@ -1,25 +1,15 @@
 import { z } from 'zod';
 import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from '../../diffusion/index.ts';
-import type { JobSettings } from './job.ts';
+import { once } from '../../kernel/once.ts';
+import type { SettledJob, TokenizedPrompt } from './job.ts';
 import { OUTPUT_FORMATS } from './job.ts';
 
-/** A prompt as the text encoder gets it. */
-export interface TokenizedPrompt {
-  readonly ids: readonly number[];
-  readonly tokenCount: number;
-  /** True when the prompt's end did not fit and was cut. */
-  readonly isTruncated: boolean;
-}
-
 /** Everything that decides a job's pictures, frozen when it is submitted. */
-export interface Recipe {
+export interface Recipe extends SettledJob {
   readonly platformVersion: string;
   /** Name and digest of the variant version, for whoever reads the recipe outside the database. */
   readonly variant: string;
   readonly versionDigest: string;
-  readonly settings: JobSettings;
-  readonly prompt: TokenizedPrompt;
-  readonly negativePrompt: TokenizedPrompt;
 }
 
 const tokenized = z.object({
@@ -42,7 +32,10 @@ const recipe = z.object({
     scheduler: z.enum(SCHEDULER_NAMES),
     sigmaSchedule: z.enum(SIGMA_SCHEDULES),
     // JSON numbers end at 2^53 and seeds at 2^64.
-    seed: z.string().transform((text) => BigInt(text)),
+    seed: z
+      .string()
+      .regex(/^\d{1,20}$/)
+      .transform((text) => BigInt(text)),
     imageCount: z.int(),
     previewEverySteps: z.int(),
     outputFormat: z.enum(OUTPUT_FORMATS),
@@ -54,6 +47,16 @@ const recipe = z.object({
 /** Reads a recipe as `toRecipeJson` wrote it; throws a `ZodError` on anything else. */
 export function parseRecipe(json: unknown): Recipe {
   return recipe.parse(json);
+}
+
+/** Reads a recipe when it is asked for, once. One that cannot be read throws the same error each time. */
+export function recipeReader(json: unknown): () => Recipe {
+  const read = once(() => recipe.safeParse(json));
+  return () => {
+    const { data, error } = read();
+    if (error) throw error;
+    return data;
+  };
 }
 
 export function toRecipeJson(value: Recipe) {

@@ -4,7 +4,7 @@ import type { Id } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import type { Image, Job, JobErrorCode, JobState, MetadataEntry } from './job.ts';
 import type { Recipe } from './recipe.ts';
-import { parseRecipe, toRecipeJson } from './recipe.ts';
+import { recipeReader, toRecipeJson } from './recipe.ts';
 
 /**
  * Makes submits of one tenant take turns until the transaction ends, so that queue depth and balance
@@ -159,13 +159,12 @@ export async function markFinished(tx: Tx, final: FinalState): Promise<boolean> 
 }
 
 function toJob(row: JobRow): Job {
-  const { settings } = parseRecipe(row.recipe);
   return {
     id: row.id as Id<'job'>,
     tenantId: row.tenantId as Id<'tenant'>,
     state: row.state,
     variantId: row.variantId as Id<'variant'>,
-    settings,
+    readSettings: recipeReader(row.recipe),
     // A value of JSON is plain data; its shape is what `insertJob` wrote.
     metadata: row.metadata as unknown as readonly MetadataEntry[],
     step: row.step,

@@ -38,6 +38,15 @@ const SUGGESTION = /,? did you mean [^?]*\?/gi;
  * the client gets "Internal error." with the request id under which to find it.
  */
 export function createMask(logger: Logger): Mask {
+  // One fault can befall many fields of an answer.
+  const logged = new WeakSet<object>();
+  const log = (cause: unknown, requestId: string) => {
+    if (cause instanceof Error) {
+      if (logged.has(cause)) return;
+      logged.add(cause);
+    }
+    logger.error({ err: cause, requestId }, 'Request failed.');
+  };
   return (error, requestId) => {
     const cause = causeOf(error);
     const place = placeOf(error);
@@ -54,7 +63,7 @@ export function createMask(logger: Logger): Mask {
       // The outermost says where: `… at "input.seed"; A Seed is …`.
       if (code) return { message: readable(error.message), ...place, extensions: { code } };
     }
-    logger.error({ err: cause, requestId }, 'Request failed.');
+    log(cause, requestId);
     return { message: 'Internal error.', ...place, extensions: { code: 'INTERNAL', requestId } };
   };
 }
