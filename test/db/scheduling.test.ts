@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FinishedRun } from '../../src/domains/generation/index.ts';
 import { createCompletion } from '../../src/domains/generation/index.ts';
@@ -10,6 +12,7 @@ import { createIds } from '../../src/kernel/ids.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import { connect } from '../../src/platform/db/connect.ts';
 import { openDb } from '../../src/platform/db/index.ts';
+import { MIGRATIONS_DIRECTORY } from '../../src/platform/db/migrations.ts';
 import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
 import type { TestDatabase } from '../support/database.ts';
@@ -269,6 +272,19 @@ describe('a job that was cancelled when its holder gives it back', () => {
     await canceller.query('commit');
     await given;
     expect(await rowOf(id)).toMatchObject({ state: 'CANCELLED' });
+  });
+
+  it('is ended by the reaper when an earlier release had put it into the queue', async () => {
+    const { id } = await submit();
+    await app.sql('alter table job drop constraint job_not_cancelled');
+    await app.sql('update job set cancel_requested_at = now() where id = $1', [id]);
+    const file = path.join(MIGRATIONS_DIRECTORY, '20261128050000_cancel_before_queue', 'migration.sql');
+    await app.sql(await readFile(file, 'utf8'));
+
+    expect(await reap(reaper)).toEqual({ id, state: 'CANCELLED' });
+    expect(await tenant.client.job(id)).toMatchObject({ state: 'CANCELLED', credits: 0 });
+    const open = 'select 1 from reservation where job_id = $1 and settled_at is null';
+    expect(await app.sql(open, [id])).toEqual([]);
   });
 
   it('cannot be put into the queue by anybody', async () => {
