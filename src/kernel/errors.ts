@@ -12,7 +12,6 @@ export const REQUEST_ERROR_CODES = [
   'FORBIDDEN',
   'RATE_LIMITED',
   'UNAVAILABLE',
-  'CANCELLED',
 ] as const;
 
 export type UserErrorCode = (typeof USER_ERROR_CODES)[number];

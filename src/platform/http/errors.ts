@@ -33,7 +33,6 @@ const STATUS: Readonly<Record<DomainErrorCode, number>> = {
   CONFLICT: 409,
   QUOTA_EXCEEDED: 429,
   RATE_LIMITED: 429,
-  CANCELLED: 499,
   UNAVAILABLE: 503,
 };
 
@@ -43,7 +42,7 @@ const MALFORMED = [
   'BAD_REQUEST',
   'The request is malformed: send a JSON body that matches its Content-Length.',
 ] as const;
-const REFUSALS: Readonly<Record<number, readonly [code: string, message: string]>> = {
+export const REFUSALS: Readonly<Record<number, readonly [code: string, message: string]>> = {
   400: MALFORMED,
   404: ['NOT_FOUND', 'There is nothing at this address.'],
   405: ['METHOD_NOT_ALLOWED', 'This address does not take that method.'],

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { createManualClock } from '../../../../test/support/manual-clock.ts';
-import { DomainError } from '../../../kernel/errors.ts';
 import type { Id } from '../../../kernel/ids.ts';
 import type { JobEvent, JobEventType } from '../event.ts';
 import type { Feeds } from './feeds.ts';
@@ -178,7 +177,7 @@ describe('the feed of a job', () => {
     const ledger = createLedger();
     ledger.write(mine, 'QUEUED');
     const { page } = ledger.reads;
-    ledger.reads.page = () => Promise.reject(new DomainError('CANCELLED', 'a fault of our own'));
+    ledger.reads.page = () => Promise.reject(new Error('a fault of our own'));
     const readers = [await follow(ledger, mine), await follow(ledger, mine)];
     for (const reader of readers) await expect(take(reader, 2)).rejects.toThrow('a fault of our own');
     ledger.reads.page = page;
