@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FinishedRun } from '../../src/domains/generation/index.ts';
 import { createCompletion } from '../../src/domains/generation/index.ts';
@@ -278,7 +278,7 @@ describe('a job that was cancelled when its holder gives it back', () => {
     const { id } = await submit();
     await app.sql('alter table job drop constraint job_not_cancelled');
     await app.sql('update job set cancel_requested_at = now() where id = $1', [id]);
-    const file = path.join(MIGRATIONS_DIRECTORY, '20261128050000_cancel_before_queue', 'migration.sql');
+    const file = join(MIGRATIONS_DIRECTORY, '20261128050000_cancel_before_queue', 'migration.sql');
     await app.sql(await readFile(file, 'utf8'));
 
     expect(await reap(reaper)).toEqual({ id, state: 'CANCELLED' });
