@@ -40,6 +40,8 @@ export interface UserError {
   readonly code: string;
   readonly field: readonly string[];
   readonly message: string;
+  /** Of settings: what is wrong more closely than `code` says, such as `SIZE_INVALID`. */
+  readonly finding?: string | null;
 }
 
 /** Input that the API refused: everything that is wrong with it. Code and field are the first one's. */

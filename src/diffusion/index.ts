@@ -24,4 +24,4 @@ export type { SchedulePlan, SchedulerState } from './schedulers/scheduler.ts';
 export type { Settings, SettingsInput } from './settings.ts';
 export { resolveSettings } from './settings.ts';
 export type { Finding, FindingCode } from './validate.ts';
-export { validate } from './validate.ts';
+export { FINDING_CODES, validate } from './validate.ts';

@@ -19,18 +19,20 @@ const GUIDANCE_MAX = 100;
 
 const SEED_MAX = 2n ** 64n - 1n;
 
-export type FindingCode =
-  | 'PROMPT_EMPTY'
-  | 'PROMPT_TOO_LONG'
-  | 'SIZE_INVALID'
-  | 'SIZE_TOO_LARGE'
-  | 'STEPS_OUT_OF_RANGE'
-  | 'GUIDANCE_OUT_OF_RANGE'
-  | 'IMAGE_COUNT_OUT_OF_RANGE'
-  | 'SEED_OUT_OF_RANGE'
-  | 'SCHEDULER_NOT_BUILT'
-  | 'SIGMA_SCHEDULE_UNSUPPORTED'
-  | 'NEGATIVE_PROMPT_UNUSED';
+export const FINDING_CODES = [
+  'PROMPT_EMPTY',
+  'PROMPT_TOO_LONG',
+  'SIZE_INVALID',
+  'SIZE_TOO_LARGE',
+  'STEPS_OUT_OF_RANGE',
+  'GUIDANCE_OUT_OF_RANGE',
+  'IMAGE_COUNT_OUT_OF_RANGE',
+  'SEED_OUT_OF_RANGE',
+  'SCHEDULER_NOT_BUILT',
+  'SIGMA_SCHEDULE_UNSUPPORTED',
+  'NEGATIVE_PROMPT_UNUSED',
+] as const;
+export type FindingCode = (typeof FINDING_CODES)[number];
 
 /** One thing that is wrong with a job's settings. An ERROR cannot run; a WARNING runs, perhaps not as meant. */
 export interface Finding {

@@ -21,6 +21,8 @@ export type DomainErrorCode = UserErrorCode | RequestErrorCode;
 export interface DomainErrorOptions {
   /** Path of the input field at fault, outermost first: `['metadata', '0', 'key']`. */
   readonly field?: readonly string[];
+  /** What is wrong with it more closely than the code says, of a closed set of its domain. */
+  readonly finding?: string;
   /** When trying again makes sense, in milliseconds from now. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
@@ -31,12 +33,14 @@ export class DomainError extends Error {
   override readonly name = 'DomainError';
   readonly code: DomainErrorCode;
   readonly field: readonly string[];
+  readonly finding: string | null;
   readonly retryAfterMs: number | undefined;
 
   constructor(code: DomainErrorCode, message: string, options: DomainErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.field = options.field ?? [];
+    this.finding = options.finding ?? null;
     this.retryAfterMs = options.retryAfterMs;
   }
 }

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => app[Symbol.asyncDispose]());
 
 const SUBMIT =
-  'mutation ($input: JobSubmitInput!) { jobSubmit(input: $input) { job { id } userErrors { code field message } } }';
+  'mutation ($input: JobSubmitInput!) { jobSubmit(input: $input) { job { id } userErrors { code field message finding } } }';
 
 /** Nothing of a refused submit may be anywhere. */
 async function expectNothingLeft(): Promise<void> {
@@ -26,36 +26,52 @@ async function expectNothingLeft(): Promise<void> {
 }
 
 describe('input that could be mended', () => {
-  it.each<[string, Partial<JobSubmitInput>, { code?: string; field: string[] }]>([
-    ['an empty prompt', { prompt: '' }, { field: ['prompt'] }],
+  it.each<[string, Partial<JobSubmitInput>, { code?: string; field: string[]; finding?: string | null }]>([
+    ['an empty prompt', { prompt: '' }, { field: ['prompt'], finding: 'PROMPT_EMPTY' }],
     ['a prompt of spaces', { prompt: ' \n\t ' }, { field: ['prompt'] }],
-    ['a prompt that is too long', { prompt: 'word '.repeat(3_000) }, { field: ['prompt'] }],
+    [
+      'a prompt that is too long',
+      { prompt: 'word '.repeat(3_000) },
+      { field: ['prompt'], finding: 'PROMPT_TOO_LONG' },
+    ],
     [
       'a negative prompt that is too long',
       { negativePrompt: 'word '.repeat(3_000) },
       { field: ['negativePrompt'] },
     ],
     ['a width of 0', { width: 0 }, { field: ['width'] }],
-    ['a width of 7', { width: 7 }, { field: ['width'] }],
+    ['a width of 7', { width: 7 }, { field: ['width'], finding: 'SIZE_INVALID' }],
     ['a height of 513', { height: 513 }, { field: ['height'] }],
     ['a height of 65536', { height: 65_536 }, { field: ['height'] }],
     ['a negative width', { width: -128 }, { field: ['width'] }],
-    ['0 steps', { steps: 0 }, { field: ['steps'] }],
+    ['0 steps', { steps: 0 }, { field: ['steps'], finding: 'STEPS_OUT_OF_RANGE' }],
     ['-1 steps', { steps: -1 }, { field: ['steps'] }],
     ['a billion steps', { steps: 1_000_000_000 }, { field: ['steps'] }],
-    ['more steps than the plan allows', { steps: 200 }, { code: 'QUOTA_EXCEEDED', field: ['steps'] }],
-    ['negative guidance', { guidanceScale: -1 }, { field: ['guidanceScale'] }],
+    [
+      'more steps than the plan allows',
+      { steps: 200 },
+      { code: 'QUOTA_EXCEEDED', field: ['steps'], finding: null },
+    ],
+    [
+      'negative guidance',
+      { guidanceScale: -1 },
+      { field: ['guidanceScale'], finding: 'GUIDANCE_OUT_OF_RANGE' },
+    ],
     ['guidance of 1e308', { guidanceScale: 1e308 }, { field: ['guidanceScale'] }],
-    ['no picture', { imageCount: 0 }, { field: ['imageCount'] }],
+    ['no picture', { imageCount: 0 }, { field: ['imageCount'], finding: 'IMAGE_COUNT_OUT_OF_RANGE' }],
     ['a thousand pictures', { imageCount: 1_000 }, { field: ['imageCount'] }],
-    ['a scheduler that is not built', { scheduler: 'SA_SOLVER' }, { field: ['scheduler'] }],
+    [
+      'a scheduler that is not built',
+      { scheduler: 'SA_SOLVER' },
+      { field: ['scheduler'], finding: 'SCHEDULER_NOT_BUILT' },
+    ],
     [
       'a schedule that its scheduler lacks',
       { scheduler: 'EULER_DISCRETE', sigmaSchedule: 'AYS' },
-      { field: ['sigmaSchedule'] },
+      { field: ['sigmaSchedule'], finding: 'SIGMA_SCHEDULE_UNSUPPORTED' },
     ],
     ['previews every -1 steps', { previewEverySteps: -1 }, { field: ['previewEverySteps'] }],
-    ['an empty idempotency key', { idempotencyKey: '' }, { field: ['idempotencyKey'] }],
+    ['an empty idempotency key', { idempotencyKey: '' }, { field: ['idempotencyKey'], finding: null }],
     ['an endless idempotency key', { idempotencyKey: 'k'.repeat(300) }, { field: ['idempotencyKey'] }],
     ['metadata without a key', { metadata: [{ key: '', value: 'x' }] }, { field: ['metadata', '0', 'key'] }],
     [
@@ -90,13 +106,11 @@ describe('input that could be mended', () => {
     expect({ status, errors }).toEqual({ status: 200, errors: [] });
     const payload = (
       data as unknown as {
-        jobSubmit: { job: unknown; userErrors: { code: string; field: string[]; message: string }[] };
+        jobSubmit: { job: unknown; userErrors: { message: string }[] };
       }
     ).jobSubmit;
     expect(payload.job).toBeNull();
-    expect(payload.userErrors.map(({ code, field }) => ({ code, field }))).toEqual([
-      { code: 'INVALID_INPUT', ...expected },
-    ]);
+    expect(payload.userErrors).toMatchObject([{ code: 'INVALID_INPUT', ...expected }]);
     expect(payload.userErrors[0]?.message).toMatch(/^\S.{10,}\.$/);
     await expectNothingLeft();
   });

@@ -1,4 +1,5 @@
-import type { Finding } from '../../diffusion/index.ts';
+import type { Finding, FindingCode } from '../../diffusion/index.ts';
+import { FINDING_CODES } from '../../diffusion/index.ts';
 import { DomainError, DomainErrors } from '../../kernel/errors.ts';
 import type { Plan } from '../tenancy/index.ts';
 import type { JobSettings, JobSubmission, MetadataEntry } from './job.ts';
@@ -7,6 +8,10 @@ const METADATA_ENTRIES_MAX = 32;
 const METADATA_KEY_CHARS_MAX = 64;
 const METADATA_VALUE_CHARS_MAX = 512;
 const IDEMPOTENCY_KEY_CHARS_MAX = 255;
+
+/** What a refusal of settings can say more closely; the closed set of `JobUserError.finding`. */
+export type JobFinding = FindingCode;
+export const JOB_FINDINGS: readonly JobFinding[] = FINDING_CODES;
 
 /**
  * Refuses what a job's settings can never be, and what the tenant's plan does not allow, all of it
@@ -27,8 +32,9 @@ export function checkSubmission(
   if (refusals.length > 0) throw new DomainErrors(refusals);
 }
 
-function toError({ message, fix, field }: Finding): DomainError {
-  return new DomainError('INVALID_INPUT', fix === '' ? message : `${message} ${fix}`, { field });
+function toError({ code, message, fix, field }: Finding): DomainError {
+  const text = fix === '' ? message : `${message} ${fix}`;
+  return new DomainError('INVALID_INPUT', text, { field, finding: code });
 }
 
 function invalid(field: readonly string[], message: string): DomainError {

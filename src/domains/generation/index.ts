@@ -13,6 +13,8 @@ export { createWaiters } from './events/waiters.ts';
 export type { GenerationDeps } from './deps.ts';
 export type { Generation, PictureLinks } from './generation.ts';
 export { createGeneration } from './generation.ts';
+export type { JobFinding } from './check-submission.ts';
+export { JOB_FINDINGS } from './check-submission.ts';
 export type {
   Image,
   Job,

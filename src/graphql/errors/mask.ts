@@ -38,12 +38,13 @@ const SUGGESTION = /,? did you mean [^?]*\?/gi;
  * the client gets "Internal error." with the request id under which to find it.
  */
 export function createMask(logger: Logger): Mask {
-  // One fault can befall many fields of an answer.
-  const logged = new WeakSet<object>();
+  // One fault can befall many fields of an answer, and many answers: it is logged once for each of these.
+  const logged = new WeakMap<Error, Set<string>>();
   const log = (cause: unknown, requestId: string) => {
     if (cause instanceof Error) {
-      if (logged.has(cause)) return;
-      logged.add(cause);
+      const requestIds = logged.get(cause) ?? new Set();
+      if (requestIds.has(requestId)) return;
+      logged.set(cause, requestIds.add(requestId));
     }
     logger.error({ err: cause, requestId }, 'Request failed.');
   };

@@ -1,3 +1,5 @@
+import type { JobFinding } from '../../domains/generation/index.ts';
+import { JOB_FINDINGS } from '../../domains/generation/index.ts';
 import type { UserErrorCode } from '../../kernel/errors.ts';
 import { DomainError, DomainErrors, isUserErrorCode } from '../../kernel/errors.ts';
 
@@ -5,6 +7,7 @@ interface UserError {
   readonly code: UserErrorCode;
   readonly field: readonly string[];
   readonly message: string;
+  readonly finding: JobFinding | null;
 }
 
 interface UserErrors {
@@ -29,10 +32,14 @@ export async function withUserErrors<Payload extends object>(
 
 function toUserErrors(error: unknown): readonly UserError[] | null {
   const refusals = refusalsOf(error);
-  const userErrors = refusals.flatMap(({ code, field, message }) =>
-    isUserErrorCode(code) ? [{ code, field, message }] : [],
+  const userErrors = refusals.flatMap(({ code, field, message, finding }) =>
+    isUserErrorCode(code) ? [{ code, field, message, finding: toFinding(finding) }] : [],
   );
   return userErrors.length > 0 && userErrors.length === refusals.length ? userErrors : null;
+}
+
+function toFinding(finding: string | null): JobFinding | null {
+  return JOB_FINDINGS.find((each) => each === finding) ?? null;
 }
 
 function refusalsOf(error: unknown): readonly DomainError[] {

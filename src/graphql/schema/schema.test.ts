@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import {
   JOB_ERROR_CODES,
   JOB_EVENT_TYPES,
+  JOB_FINDINGS,
   JOB_STATES,
   OUTPUT_FORMATS,
 } from '../../domains/generation/index.ts';
@@ -67,6 +68,7 @@ describe('schema.graphql', () => {
     expect(valuesOf('JobErrorCode')).toEqual(JOB_ERROR_CODES.toSorted());
     expect(valuesOf('OutputFormat')).toEqual(OUTPUT_FORMATS.toSorted());
     expect(valuesOf('JobUserErrorCode')).toEqual(USER_ERROR_CODES.toSorted());
+    expect(valuesOf('JobFinding')).toEqual(JOB_FINDINGS.toSorted());
     expect(valuesOf('Permission')).toEqual(PERMISSIONS.toSorted());
     expect(valuesOf('KeyEnvironment')).toEqual(KEY_ENVIRONMENTS.toSorted());
     expect(valuesOf('SchedulerName')).toHaveLength(17);
