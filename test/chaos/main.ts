@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { FAULT_POINTS } from '../../src/kernel/fault-points.ts';
 import { createSandbox } from '../support/sandbox.ts';
 import { runChaos } from './run-chaos.ts';
 import { toText } from './summary.ts';
@@ -39,6 +40,16 @@ await new Command('chaos')
   )
   .option('--keep', "keep the data folder and the processes' logs, also of a run without violations")
   .option('--json', 'print one line of JSON instead of the text')
+  .addHelpText(
+    'after',
+    `
+Without --minutes it takes some minutes, with them so long and some minutes more: the plan is carried out in any case.
+Progress goes to stderr. Exit status: 0 when every promise held, 1 when one did not or the run failed, and then
+data and logs are left; ${EXIT_INTERRUPTED} when it was interrupted.
+
+Points that processes die or stop at: ${FAULT_POINTS.join(', ')}.
+The promises and how they are looked at: docs/chaos.md`,
+  )
   .action(async (flags: Flags) => {
     try {
       process.exitCode = (await run(flags)) ? 0 : 1;

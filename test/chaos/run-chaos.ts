@@ -15,7 +15,8 @@ import { drawQuietly } from './quiet-run.ts';
 import { createSeeded } from './seeded.ts';
 import type { Summary } from './summary.ts';
 import { summarise } from './summary.ts';
-import { createTally } from './tally.ts';
+import type { Tally } from './tally.ts';
+import { createTally, faultsIn, waitingIn } from './tally.ts';
 import type { Violation } from './violation.ts';
 
 export interface ChaosOptions {
@@ -34,6 +35,7 @@ export interface ChaosOptions {
 }
 
 const TENANTS = 3;
+const PROGRESS_MS = 10_000;
 const PICTURES = 12;
 // For what is under way when the last fault is over; only jobs that never end take as long.
 const DRAIN_MS = 180_000;
@@ -77,7 +79,9 @@ export async function runChaos(options: ChaosOptions): Promise<Summary> {
   work.catch((error: unknown) => giveUp.abort(error));
   setOut();
 
+  const progress = tellProgress({ say, clock, tally, accepted: () => clients.book.accepted.size, over });
   const residents = await orAborted(over, signal);
+  await progress;
   isOver = true;
   say(`the faults are over, after ${clients.book.accepted.size} jobs`);
   const isDrained = await withinDrain(work, { giveUp, report });
@@ -100,6 +104,32 @@ export async function runChaos(options: ChaosOptions): Promise<Summary> {
     book,
     failedStarts,
   });
+}
+
+interface Progress {
+  readonly say: (text: string) => void;
+  readonly clock: Clock;
+  readonly tally: Tally;
+  readonly accepted: () => number;
+  readonly over: Promise<unknown>;
+}
+
+/** One line now and then, so that nobody who waits takes a long run for one that hangs; until `over`. */
+async function tellProgress({ say, clock, tally, accepted, over }: Progress): Promise<void> {
+  const ended = over.then(
+    () => true,
+    () => true,
+  );
+  const pause = () =>
+    clock.sleep(PROGRESS_MS).then(
+      () => false,
+      () => true,
+    );
+  while (!(await Promise.race([ended, pause()]))) {
+    const waiting = waitingIn(tally);
+    const points = waiting.length === 0 ? 'every point was reached' : `still to reach ${waiting.join(', ')}`;
+    say(`${accepted()} jobs, ${faultsIn(tally)} faults; ${points}`);
+  }
 }
 
 function createTenants(fleet: Fleet): Promise<readonly Tenant[]> {

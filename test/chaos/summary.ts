@@ -2,7 +2,7 @@ import type { Book } from './clients.ts';
 import type { Findings } from './inspect.ts';
 import type { FaultCounts } from './lives.ts';
 import type { Tally } from './tally.ts';
-import { faultsIn } from './tally.ts';
+import { faultsIn, waitingIn } from './tally.ts';
 import type { Violation } from './violation.ts';
 
 /** What a run came to; printed by `--json`. */
@@ -17,6 +17,8 @@ export interface Summary {
   readonly reached: Readonly<Record<string, number>>;
   /** Points that a process was armed for and did not come by in time. */
   readonly missed: readonly string[];
+  /** Points at which no process died or stopped. */
+  readonly waiting: readonly string[];
   readonly lost: number;
   readonly doubleBilled: number;
   readonly attempts: number;
@@ -55,6 +57,7 @@ export function summarise({ findings, tally, book, ...outcome }: Outcome): Summa
     kinds: { ...tally.faults, servers: Object.fromEntries(tally.serverKills) },
     reached: Object.fromEntries(tally.reached),
     missed: tally.missed,
+    waiting: waitingIn(tally),
     lost: subjectsOf(violations, 'lost'),
     doubleBilled: subjectsOf(violations, 'twice'),
     attempts,
@@ -73,7 +76,7 @@ function subjectsOf(violations: readonly Violation[], invariant: Violation['inva
     .size;
 }
 
-/** One line for people, and one more for each broken promise. */
+/** One line for people, one more for points at which nothing happened, and one for each broken promise. */
 export function toText(summary: Summary): string {
   const { kills, pauses, terminations, servers } = summary.kinds;
   const servedKills = Object.entries(servers).map(([name, count]) => `${count} of the ${name}`);
@@ -91,7 +94,11 @@ export function toText(summary: Summary): string {
     `${summary.seconds} s`,
   ].join('; ');
   const broken = summary.violations.map(({ invariant, subject, what }) => `${invariant}: ${subject} ${what}`);
-  return [line, ...broken].map((each) => `${each}\n`).join('');
+  const points = [
+    ...(summary.waiting.length > 0 ? [`nothing died or stopped at: ${summary.waiting.join(', ')}`] : []),
+    ...(summary.missed.length > 0 ? [`armed, and not come by in time: ${summary.missed.join(', ')}`] : []),
+  ];
+  return [line, ...points, ...broken].map((each) => `${each}\n`).join('');
 }
 
 function listOf(counts: Readonly<Record<string, number>>): string {

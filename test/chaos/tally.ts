@@ -1,4 +1,5 @@
 import type { FaultPoint } from '../../src/kernel/fault-points.ts';
+import { FAULT_POINTS } from '../../src/kernel/fault-points.ts';
 import type { FaultCounts } from './lives.ts';
 
 /** What was done to the processes of a run. */
@@ -23,6 +24,11 @@ export function createTally(): Tally {
 
 export function countOne<Key>(counts: Map<Key, number>, key: Key): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+/** Points at which no process has died or stopped so far. */
+export function waitingIn({ reached }: Pick<Tally, 'reached'>): readonly FaultPoint[] {
+  return FAULT_POINTS.filter((point) => !reached.has(point));
 }
 
 /** All of them, those of the servers included. */
