@@ -76,8 +76,8 @@ function faultOf(error: unknown, address: string): string {
   const code = cause instanceof KserveError ? cause.status : null;
   if (code === status.DEADLINE_EXCEEDED) return `it did not answer within ${PROBE_MS / 1000} s`;
   if (code === status.UNIMPLEMENTED) return 'what listens there does not speak KServe v2';
-  // It stands in the middle of a sentence.
-  return connectFault(error, address.replace(/^grpc:\/\//, '')).replace(/\.$/, '');
+  // What the connection says, which stands in the middle of a sentence here.
+  return connectFault(cause ?? error, address.replace(/^grpc:\/\//, '')).replace(/\.$/, '');
 }
 
 /** What `darkroom stats` needs of a platform that it reaches by its database. */
