@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { StartError } from '../kernel/errors.ts';
 import { systemRandom } from '../kernel/random.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -17,6 +17,8 @@ let folder: DataFolder;
 beforeEach(async () => {
   folder = await openDataFolder(await mkdtemp(join(tmpdir(), 'darkroom-run-file-')), systemRandom);
 });
+
+afterEach(() => rm(folder.path, { recursive: true, force: true }));
 
 it('tells how to reach what runs on the folder, to its owner alone, and is gone afterwards', async () => {
   await using _ = await takeFolder(folder);
