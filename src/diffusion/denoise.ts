@@ -1,6 +1,7 @@
 import type { Manifest } from '../kernel/manifest.ts';
 import { scale } from './kernels.ts';
-import { torchNormal } from './noise/torch-normal.ts';
+import type { NormalSource } from './noise/torch-normal.ts';
+import { drawNormal, openTorchNormal } from './noise/torch-normal.ts';
 import type { GenerationPlan } from './plan.ts';
 import { schedulerOf } from './schedulers/registry.ts';
 import type { SchedulerState } from './schedulers/scheduler.ts';
@@ -16,6 +17,8 @@ export interface Picture {
   readonly latents: Float32Array;
   /** Replaced, and its arrays reused, by `advance`. */
   state: SchedulerState;
+  /** Where the picture's noise comes from, `latents` drawn first; goes on in `advance`. */
+  readonly noise: NormalSource;
 }
 
 /**
@@ -23,9 +26,10 @@ export interface Picture {
  * Noise is drawn per picture and never per batch, so that neighbours cannot change a picture.
  */
 export function startPicture(plan: GenerationPlan, seed: bigint): Picture {
-  const latents = torchNormal(seed, plan.latentSize);
+  const noise = openTorchNormal(seed);
+  const latents = drawNormal(noise, plan.latentSize);
   scale(plan.schedule.initSigma, latents, latents);
-  return { seed, latents, state: schedulerOf(plan.scheduler).start(plan.schedule, plan.latentSize) };
+  return { seed, latents, state: schedulerOf(plan.scheduler).start(plan.schedule, plan.latentSize), noise };
 }
 
 /** Writes what the U-Net is given at evaluation `i` into `out`, `plan.latentSize` values. */
@@ -46,7 +50,10 @@ export function timestepOf(plan: GenerationPlan, i: number): number {
 export function advance(plan: GenerationPlan, picture: Picture, i: number, modelOutput: Float32Array): void {
   requireSize(plan.latentSize, modelOutput);
   const { latents, state } = picture;
-  const input = { latents, output: modelOutput };
+  const draws = Array.from({ length: at(plan.schedule.noiseDraws, i) }, () =>
+    drawNormal(picture.noise, plan.latentSize),
+  );
+  const input = { latents, output: modelOutput, noise: draws };
   picture.state = schedulerOf(plan.scheduler).step(plan.schedule, i, state, input, latents);
 }
 

@@ -13,6 +13,11 @@ export function scale(factor: number, x: Float32Array, out: Float32Array): void 
   for (let k = 0; k < out.length; k += 1) out[k] = factor * (x[k] ?? 0);
 }
 
+/** out = out + factor x. */
+export function addScaled(factor: number, x: Float32Array, out: Float32Array): void {
+  for (let k = 0; k < out.length; k += 1) out[k] = (out[k] ?? 0) + factor * (x[k] ?? 0);
+}
+
 /** out = a x + b y. */
 export function weightedSum(
   { a, b }: { readonly a: number; readonly b: number },

@@ -89,6 +89,6 @@ describe('a plan', () => {
   });
 
   it('refuses a scheduler that is not built', () => {
-    expect(() => compile({ scheduler: 'DDIM' })).toThrow(RangeError);
+    expect(() => compile({ scheduler: 'DDPM' })).toThrow(RangeError);
   });
 });

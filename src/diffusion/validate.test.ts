@@ -43,12 +43,32 @@ describe('validation', () => {
     [{ imageCount: 9 }, 'IMAGE_COUNT_OUT_OF_RANGE', 'imageCount', 'Use 8.'],
     [{ seed: -1n }, 'SEED_OUT_OF_RANGE', 'seed', 'Use 0.'],
     [{ seed: 2n ** 64n }, 'SEED_OUT_OF_RANGE', 'seed', `Use ${2n ** 64n - 1n}.`],
-    [{ scheduler: 'DDIM' }, 'SCHEDULER_NOT_BUILT', 'scheduler', 'EULER_DISCRETE, DPM_SOLVER_MULTISTEP'],
+    [
+      { scheduler: 'DDPM' },
+      'SCHEDULER_NOT_BUILT',
+      'scheduler',
+      'DDIM, EULER_DISCRETE, EULER_ANCESTRAL_DISCRETE, DPM_SOLVER_MULTISTEP',
+    ],
+    [
+      { scheduler: 'DDIM', sigmaSchedule: 'KARRAS' },
+      'SIGMA_SCHEDULE_UNSUPPORTED',
+      'sigmaSchedule',
+      'Use one of DEFAULT.',
+    ],
     [{ sigmaSchedule: 'AYS' }, 'SIGMA_SCHEDULE_UNSUPPORTED', 'sigmaSchedule', 'DEFAULT, KARRAS'],
   ])('says what is wrong and the nearest that would do: %o', (changes, code, field, fix) => {
     const findings = check(changes);
     expect(findings).toMatchObject([{ code, severity: 'ERROR', field: [field] }]);
     expect(findings[0]?.fix).toContain(fix);
+  });
+
+  it('refuses a scheduler that cannot run what the model predicts, and names those that can', () => {
+    const predictsSample = readSchedulerConfig({ prediction_type: 'sample' });
+    const settings: Settings = { ...good, scheduler: 'EULER_ANCESTRAL_DISCRETE', sigmaSchedule: 'DEFAULT' };
+    const findings = validate(manifest, predictsSample, settings);
+    expect(findings).toMatchObject([{ code: 'PREDICTION_UNSUPPORTED', field: ['scheduler'] }]);
+    expect(findings[0]?.fix).toContain('DDIM, EULER_DISCRETE, DPM_SOLVER_MULTISTEP');
+    expect(validate(manifest, schedulerConfig, settings)).toEqual([]);
   });
 
   it('bounds the pixels of a picture where each side is allowed by itself', () => {

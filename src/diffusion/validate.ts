@@ -1,6 +1,7 @@
 import type { Manifest } from '../kernel/manifest.ts';
 import { SIGMA_SCHEDULES } from './names.ts';
 import type { SchedulerConfig } from './schedulers/config.ts';
+import type { BuiltScheduler } from './schedulers/registry.ts';
 import { BUILT_SCHEDULERS, isBuilt, schedulerOf } from './schedulers/registry.ts';
 import type { Settings } from './settings.ts';
 
@@ -30,6 +31,7 @@ export const FINDING_CODES = [
   'SEED_OUT_OF_RANGE',
   'SCHEDULER_NOT_BUILT',
   'SIGMA_SCHEDULE_UNSUPPORTED',
+  'PREDICTION_UNSUPPORTED',
   'NEGATIVE_PROMPT_UNUSED',
 ] as const;
 export type FindingCode = (typeof FINDING_CODES)[number];
@@ -149,13 +151,24 @@ function largestSide(manifest: Manifest): number {
   return Math.floor((manifest.nativeSize * NATIVE_SIZES_MAX) / multiple) * multiple;
 }
 
-function checkScheduler({ settings: { scheduler, sigmaSchedule } }: Subject): readonly Finding[] {
-  if (!isBuilt(scheduler)) {
-    const fix = `Use one of ${BUILT_SCHEDULERS.join(', ')}.`;
-    return [
-      error('SCHEDULER_NOT_BUILT', 'scheduler', { message: `${scheduler} is not available yet.`, fix }),
-    ];
-  }
+function checkScheduler(subject: Subject): readonly Finding[] {
+  const { scheduler } = subject.settings;
+  if (isBuilt(scheduler)) return [...checkPrediction(subject, scheduler), ...checkCurve(subject, scheduler)];
+  const message = `${scheduler} is not available yet.`;
+  const fix = `Use one of ${BUILT_SCHEDULERS.join(', ')}.`;
+  return [error('SCHEDULER_NOT_BUILT', 'scheduler', { message, fix })];
+}
+
+function checkPrediction({ schedulerConfig }: Subject, scheduler: BuiltScheduler): readonly Finding[] {
+  const { predictionType } = schedulerConfig;
+  const works = (each: BuiltScheduler) => schedulerOf(each).predictionTypes.includes(predictionType);
+  if (works(scheduler)) return [];
+  const message = `${scheduler} cannot run a model that predicts ${predictionType}.`;
+  const fix = `Use one of ${BUILT_SCHEDULERS.filter(works).join(', ')}.`;
+  return [error('PREDICTION_UNSUPPORTED', 'scheduler', { message, fix })];
+}
+
+function checkCurve({ settings: { sigmaSchedule } }: Subject, scheduler: BuiltScheduler): readonly Finding[] {
   const accepted = schedulerOf(scheduler).sigmaSchedules;
   if (accepted.includes(sigmaSchedule)) return [];
   const message = `${scheduler} cannot follow the sigma schedule ${sigmaSchedule}.`;

@@ -77,8 +77,8 @@ const MIXED: readonly JobSubmitInput[] = [
   { prompt: 'a cat', negativePrompt: 'red', seed: '6', steps: 11, sigmaSchedule: 'KARRAS' },
   { prompt: 'a rocket, black background', seed: '7', steps: 6, imageCount: 2, guidanceScale: 2.5 },
   { prompt: 'a pear', seed: '8', steps: 8, scheduler: 'DPM_SOLVER_MULTISTEP', sigmaSchedule: 'KARRAS' },
-  { prompt: 'a flower', seed: '9', steps: 12, guidanceScale: 1, imageCount: 2 },
-  { prompt: 'a hat', seed: '10', steps: 4 },
+  { prompt: 'a flower', seed: '9', steps: 12, scheduler: 'EULER_ANCESTRAL_DISCRETE', imageCount: 2 },
+  { prompt: 'a hat', seed: '10', steps: 4, scheduler: 'DDIM' },
 ];
 
 describe('ten jobs at once, with mixed steps, schedulers, counts and guidance', () => {

@@ -224,7 +224,7 @@ export function createMemoryServices(): MemoryServices {
     },
     schedulers: [
       { name: 'EULER_DISCRETE', isBuilt: true, sigmaSchedules: ['DEFAULT', 'KARRAS'] },
-      { name: 'DDIM', isBuilt: false, sigmaSchedules: [] },
+      { name: 'DDPM', isBuilt: false, sigmaSchedules: [] },
     ],
   };
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Mt19937 } from './mt19937.ts';
+import { next32, seedMt19937 } from './mt19937.ts';
 
 const words = (seed: bigint, count: number) => {
-  const generator = new Mt19937(seed);
-  return Array.from({ length: count }, () => generator.next32());
+  const generator = seedMt19937(seed);
+  return Array.from({ length: count }, () => next32(generator));
 };
 
 describe('the Mersenne Twister', () => {

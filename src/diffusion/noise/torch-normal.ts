@@ -1,4 +1,5 @@
-import { Mt19937 } from './mt19937.ts';
+import type { Mt19937 } from './mt19937.ts';
+import { next32, seedMt19937 } from './mt19937.ts';
 
 const { fround } = Math;
 
@@ -6,64 +7,66 @@ const BLOCK = 16;
 const HALF = 8;
 const TWO_PI = fround(2 * Math.PI);
 
-/** A source of standard normal values; each draw goes on where the one before ended. */
+/**
+ * A source of standard normal values as it stands; each draw goes on where the one before ended. A plain
+ * value, so that a checkpoint of it is a clone.
+ */
 export interface NormalSource {
-  /** `count` new values. The caller owns the array. */
-  draw(count: number): Float32Array;
+  readonly generator: Mt19937;
+  /** The second value of a pair whose first has been given. */
+  kept: number | null;
 }
 
 /** The first `count` values of `torch.randn(count, generator=torch.Generator().manual_seed(seed))`. */
 export function torchNormal(seed: bigint, count: number): Float32Array {
-  return openTorchNormal(seed).draw(count);
+  return drawNormal(openTorchNormal(seed), count);
 }
 
 /**
  * torch's CPU generator under `randn` in float32: bit for bit below 16 values, and from there on
  * within 1e-6 of an AVX2 build, whose logarithm and sines are approximations of their own. Only the
  * low 32 bits of `seed` count, as in torch.
+ */
+export function openTorchNormal(seed: bigint): NormalSource {
+  return { generator: seedMt19937(seed), kept: null };
+}
+
+/**
+ * `count` new values; the caller owns the array.
  *
  * Two algorithms, as torch has them (`normal_fill` and `normal_distribution` in ATen): a draw of 16
  * values or more is made in blocks of 16, a shorter one value by value in double. The
  * second keeps one value in hand between draws, and block draws in between leave it there.
  */
-export function openTorchNormal(seed: bigint): NormalSource {
-  const generator = new Mt19937(seed);
-  const drawOne = createPairwise(generator);
-  return {
-    draw(count) {
-      const out = new Float32Array(count);
-      if (count >= BLOCK) fillBlocks(generator, out);
-      else for (let k = 0; k < count; k += 1) out[k] = drawOne();
-      return out;
-    },
-  };
+export function drawNormal(source: NormalSource, count: number): Float32Array {
+  const out = new Float32Array(count);
+  if (count >= BLOCK) fillBlocks(source.generator, out);
+  else for (let k = 0; k < count; k += 1) out[k] = drawOne(source);
+  return out;
 }
 
 /** Box and Muller, the sine half kept for the next call. */
-function createPairwise(generator: Mt19937): () => number {
-  let kept: number | null = null;
-  return () => {
-    if (kept !== null) {
-      const value = kept;
-      kept = null;
-      return value;
-    }
-    const angle = 2 * Math.PI * uniform53(generator);
-    const radius = Math.sqrt(-2 * Math.log1p(-uniform53(generator)));
-    kept = radius * Math.sin(angle);
-    return radius * Math.cos(angle);
-  };
+function drawOne(source: NormalSource): number {
+  const { generator, kept } = source;
+  if (kept !== null) {
+    source.kept = null;
+    return kept;
+  }
+  const angle = 2 * Math.PI * uniform53(generator);
+  const radius = Math.sqrt(-2 * Math.log1p(-uniform53(generator)));
+  source.kept = radius * Math.sin(angle);
+  return radius * Math.cos(angle);
 }
 
 /** [0, 1) with 53 bits: the low ones of two words, the first word being the high half. */
 function uniform53(generator: Mt19937): number {
-  const high = generator.next32() & 0x1fffff;
-  return (high * 2 ** 32 + generator.next32()) * 2 ** -53;
+  const high = next32(generator) & 0x1fffff;
+  return (high * 2 ** 32 + next32(generator)) * 2 ** -53;
 }
 
 /** [0, 1) with the 24 bits that a float32 holds. */
 function uniform24(generator: Mt19937): number {
-  return (generator.next32() & 0xffffff) * 2 ** -24;
+  return (next32(generator) & 0xffffff) * 2 ** -24;
 }
 
 /**

@@ -24,6 +24,7 @@ describe('a scheduler configuration', () => {
       predictionType: 'epsilon',
       timestepSpacing: undefined,
       stepsOffset: 0,
+      setAlphaToOne: true,
     });
   });
 
@@ -38,6 +39,7 @@ describe('a scheduler configuration', () => {
     ['num_train_timesteps', -1],
     ['timestep_spacing', 'uniform'],
     ['steps_offset', 2],
+    ['set_alpha_to_one', 1],
   ])('is refused by the name of the field at fault: %s %s', (field, value) => {
     const parse = () => parseSchedulerConfig({ ...record, [field]: value });
     expect(parse).toThrow(BundleError);

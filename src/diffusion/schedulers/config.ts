@@ -21,6 +21,8 @@ export interface SchedulerConfig {
   /** Absent where the file has none: each scheduler then has its own habit, as in diffusers. */
   readonly timestepSpacing: (typeof TIMESTEP_SPACINGS)[number] | undefined;
   readonly stepsOffset: number;
+  /** DDIM's last step: true goes to the clean signal, false to the noise of training timestep 0. */
+  readonly setAlphaToOne: boolean;
 }
 
 // What would change the numbers if it were ignored. The classes' defaults are accepted, anything else is refused.
@@ -60,6 +62,7 @@ export function parseSchedulerConfig(json: unknown): SchedulerConfig {
         ? undefined
         : oneOf(record, 'timestep_spacing', TIMESTEP_SPACINGS),
     stepsOffset: record['steps_offset'] === undefined ? 0 : wholeIn(record, 'steps_offset', [0, 1]),
+    setAlphaToOne: record['set_alpha_to_one'] === undefined ? true : flagIn(record, 'set_alpha_to_one'),
   };
 }
 
@@ -90,6 +93,12 @@ function numberIn(record: Readonly<Record<string, unknown>>, field: string, [min
   if (typeof value !== 'number' || !(value >= min && value <= max)) {
     throw fault(field, `must be a number from ${min} to ${max}, not ${show(value)}`);
   }
+  return value;
+}
+
+function flagIn(record: Readonly<Record<string, unknown>>, field: string): boolean {
+  const value = record[field];
+  if (typeof value !== 'boolean') throw fault(field, `must be true or false, not ${show(value)}`);
   return value;
 }
 

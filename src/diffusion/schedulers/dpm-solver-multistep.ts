@@ -1,5 +1,6 @@
+import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
 import type { MultistepWeights } from '../kernels.ts';
-import { multistep, weightedSum } from '../kernels.ts';
+import { multistep } from '../kernels.ts';
 import type { SchedulerConfig } from './config.ts';
 import { denoiseVariancePreserving, toAlphaStd } from './prediction.ts';
 import type { SchedulePlan, Scheduler } from './scheduler.ts';
@@ -15,6 +16,7 @@ import {
   trailingTimesteps,
   trainingSigmas,
 } from './sigmas.ts';
+import { variancePreserving } from './variance-preserving.ts';
 
 const { fround } = Math;
 
@@ -33,7 +35,9 @@ export type MultistepState = {
  * second-order weights are undefined: both are first-order, whatever the number of steps.
  */
 export const dpmSolverMultistep: Scheduler<MultistepState> = {
+  ...variancePreserving,
   sigmaSchedules: ['DEFAULT', 'KARRAS'],
+  predictionTypes: PREDICTION_TYPES,
   stepsMax({ config, sigmaSchedule }) {
     const { trainTimesteps, timestepSpacing, stepsOffset } = config;
     if (sigmaSchedule === 'KARRAS' || timestepSpacing === 'trailing') return trainTimesteps;
@@ -57,15 +61,6 @@ export const dpmSolverMultistep: Scheduler<MultistepState> = {
   },
 
   start: (_, size) => ({ previous: new Float32Array(size), evaluated: 0 }),
-
-  scaleInput(_plan, _i, latents, out) {
-    if (out !== latents) out.set(latents);
-  },
-
-  addNoise(plan, i, clean, noise, out) {
-    const { alpha, std } = toAlphaStd(at(plan.sigmas, i));
-    weightedSum({ a: alpha, b: std }, { x: clean, y: noise }, out);
-  },
 
   step(plan, i, { previous, evaluated }, { latents, output }, out) {
     const isFirstOrder = evaluated === 0 || i === plan.evaluations - 1;

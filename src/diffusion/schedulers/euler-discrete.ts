@@ -1,18 +1,10 @@
-import { scale, weightedSum } from '../kernels.ts';
-import type { SchedulerConfig } from './config.ts';
+import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import { weightedSum } from '../kernels.ts';
 import { denoiseInSigmaSpace } from './prediction.ts';
 import type { Scheduler, Stateless } from './scheduler.ts';
 import { at, stateless } from './scheduler.ts';
-import {
-  karrasSigmas,
-  leadingTimesteps,
-  linspace,
-  logTable,
-  sigmaAt,
-  timestepOfSigma,
-  trailingTimesteps,
-  trainingSigmas,
-} from './sigmas.ts';
+import { initialSigma, sigmaSpace, spacedTimesteps } from './sigma-space.ts';
+import { karrasSigmas, logTable, sigmaAt, timestepOfSigma, trainingSigmas } from './sigmas.ts';
 
 const { fround } = Math;
 
@@ -22,9 +14,9 @@ const { fround } = Math;
  * between steps, so the state is empty and a checkpoint needs the latents alone.
  */
 export const eulerDiscrete: Scheduler<Stateless> = {
+  ...sigmaSpace,
   sigmaSchedules: ['DEFAULT', 'KARRAS'],
-  stepsMax: ({ config }) =>
-    spacing(config) === 'leading' ? config.trainTimesteps - config.stepsOffset : config.trainTimesteps,
+  predictionTypes: PREDICTION_TYPES,
 
   plan(steps, { config, sigmaSchedule }) {
     const table = trainingSigmas(config);
@@ -47,14 +39,6 @@ export const eulerDiscrete: Scheduler<Stateless> = {
 
   start: () => stateless,
 
-  scaleInput(plan, i, latents, out) {
-    scale(1 / Math.sqrt(at(plan.sigmas, i) ** 2 + 1), latents, out);
-  },
-
-  addNoise(plan, i, clean, noise, out) {
-    weightedSum({ a: 1, b: at(plan.sigmas, i) }, { x: clean, y: noise }, out);
-  },
-
   step(plan, i, state, { latents, output }, out) {
     const sigma = at(plan.sigmas, i);
     // x + (x - x0) / sigma * dt with x0 = fromLatents x + fromOutput y, as two weights.
@@ -65,26 +49,3 @@ export const eulerDiscrete: Scheduler<Stateless> = {
     return state;
   },
 };
-
-function spacing(config: SchedulerConfig): NonNullable<SchedulerConfig['timestepSpacing']> {
-  return config.timestepSpacing ?? 'linspace';
-}
-
-function spacedTimesteps(steps: number, config: SchedulerConfig): readonly number[] {
-  switch (spacing(config)) {
-    case 'linspace':
-      // numpy is asked for float32 here, and the interpolation then starts from the rounded value.
-      return linspace(0, config.trainTimesteps - 1, steps)
-        .map(fround)
-        .toReversed();
-    case 'leading':
-      return leadingTimesteps(steps, steps, config);
-    case 'trailing':
-      return trailingTimesteps(steps, config.trainTimesteps);
-  }
-}
-
-/** Under `leading` the first level is short of the largest, and the start keeps the data's own variance. */
-function initialSigma(max: number, config: SchedulerConfig): number {
-  return spacing(config) === 'leading' ? fround(Math.sqrt(max ** 2 + 1)) : max;
-}

@@ -12,11 +12,11 @@ export interface SchedulePlan {
   readonly evaluations: number;
   /** What the U-Net is told at each evaluation; fractional for some schedules. */
   readonly timesteps: readonly number[];
-  /** Noise level relative to the signal, float32 values, falling to 0. */
+  /** Noise level relative to the signal, float32 values, falling to 0 or, for some of DDIM's spacings, near it. */
   readonly sigmas: readonly number[];
   /** Standard deviation of the latents at the start. */
   readonly initSigma: number;
-  /** Normal draws the size of the latents that `step` wants at each evaluation. */
+  /** How many draws of standard normal values, each the size of the latents, `step` is given at each evaluation. */
   readonly noiseDraws: readonly number[];
 }
 
@@ -40,6 +40,8 @@ export interface StepInput {
   readonly latents: Float32Array;
   /** What the U-Net answered, guidance already applied. */
   readonly output: Float32Array;
+  /** As many as the plan's `noiseDraws` says for this evaluation. */
+  readonly noise: readonly Float32Array[];
 }
 
 /**
@@ -48,24 +50,29 @@ export interface StepInput {
  * Nothing in it is shared between pictures: the plan is read-only and the state belongs to one
  * picture. `i` is the index of the evaluation, never a timestep, because schedules may repeat one.
  */
-export interface Scheduler<State extends SchedulerState = SchedulerState> {
+export interface Scheduler<
+  State extends SchedulerState = SchedulerState,
+  Plan extends SchedulePlan = SchedulePlan,
+> {
   /** Curves that this scheduler can follow. */
   readonly sigmaSchedules: readonly SigmaSchedule[];
+  /** What the models that it works with predict. */
+  readonly predictionTypes: readonly PredictionType[];
   /** The most steps for which `plan` gives distinct, falling noise levels. */
   stepsMax(request: PlanRequest): number;
   /** Lays out a run of `steps` steps. Expects 1 <= steps <= `stepsMax`. */
-  plan(steps: number, request: PlanRequest): SchedulePlan;
+  plan(steps: number, request: PlanRequest): Plan;
   /** The state before the first evaluation of a picture of `size` latent values. */
-  start(plan: SchedulePlan, size: number): State;
+  start(plan: Plan, size: number): State;
   /** Writes into `out` what the U-Net is given at evaluation `i`. `out` may be `latents`. */
-  scaleInput(plan: SchedulePlan, i: number, latents: Float32Array, out: Float32Array): void;
+  scaleInput(plan: Plan, i: number, latents: Float32Array, out: Float32Array): void;
   /** Writes into `out` the latents `clean` with `noise` added up to the level of evaluation `i`. */
-  addNoise(plan: SchedulePlan, i: number, clean: Float32Array, noise: Float32Array, out: Float32Array): void;
+  addNoise(plan: Plan, i: number, clean: Float32Array, noise: Float32Array, out: Float32Array): void;
   /**
    * Writes the latents after evaluation `i` into `out`, which may be `latents`, and returns the state
    * for the next one. The arrays of `state` are reused: the state given in is spent.
    */
-  step(plan: SchedulePlan, i: number, state: State, input: StepInput, out: Float32Array): State;
+  step(plan: Plan, i: number, state: State, input: StepInput, out: Float32Array): State;
 }
 
 /** The one value of `Stateless`. */
