@@ -53,6 +53,7 @@ exec "$server/bin/tritonserver" \
   --cache-directory="$server/caches" \
   --model-control-mode=explicit --load-model='*' \
   --disable-auto-complete-config \
+  --strict-readiness=false \
   --allow-gpu-metrics=false \
   --backend-config=python,shm-region-prefix-name="darkroom-triton-$$-" \
   --backend-config=python,shm-default-byte-size=1048576 \

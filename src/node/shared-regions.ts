@@ -10,7 +10,7 @@ import { KserveError, status } from '../platform/kserve/index.ts';
 export interface SharedRegions extends Disposable {
   /** All of them, or the one named. Throws NOT_FOUND. */
   list(name: string): Readonly<Record<string, SharedRegion>>;
-  /** Throws ALREADY_EXISTS, INTERNAL when there is no such memory, INVALID_ARGUMENT when it is smaller. */
+  /** Throws ALREADY_EXISTS, INTERNAL when there is no such memory, INVALID_ARGUMENT when it is smaller or `offset` amid a page. */
   register(region: SharedRegion): void;
   /** All of them for an empty name; one that is not known is no error. */
   unregister(name: string): void;
@@ -26,6 +26,8 @@ export interface SharedRegions extends Disposable {
 const DIRECTORY = '/dev/shm';
 const KEY = /^\/?(?<file>[^/\0]+)$/;
 
+const PAGE_BYTES = 4_096;
+
 interface Open {
   readonly region: SharedRegion;
   readonly file: number;
@@ -37,10 +39,17 @@ export function createSharedRegions(): SharedRegions {
   function find({ region, offset, byteSize }: RegionSpan): Open {
     const found = open.get(region);
     if (!found) throw new KserveError(status.NOT_FOUND, `Unable to find shared memory region: '${region}'`);
-    if (offset < 0 || byteSize < 0 || offset + byteSize > found.region.byte_size)
+    const size = found.region.byte_size;
+    const wrong =
+      offset < 0 || offset >= size
+        ? 'offset'
+        : byteSize <= 0 || offset + byteSize > size
+          ? 'offset + byte size'
+          : null;
+    if (wrong !== null)
       throw new KserveError(
         status.INVALID_ARGUMENT,
-        `Invalid offset + byte size for shared memory region: '${region}'`,
+        `Invalid ${wrong} for shared memory region: '${region}'`,
       );
     return found;
   }
@@ -85,16 +94,22 @@ export function createSharedRegions(): SharedRegions {
 }
 
 function openRegion(region: SharedRegion): Open {
-  const { name, key, offset, byte_size } = region;
-  if (name === '' || byte_size <= 0)
-    throw new KserveError(status.INTERNAL, `Invalid shared memory region: '${key}'`);
-  const file = openObject(key);
-  if (fstatSync(file).size >= offset + byte_size) return { region, file };
+  const file = openObject(region.key);
+  const wrong = findWrong(region, fstatSync(file).size);
+  if (wrong === null) return { region, file };
   closeSync(file);
   throw new KserveError(
     status.INVALID_ARGUMENT,
-    `failed to register shared memory region '${name}': invalid args`,
+    `failed to register shared memory region '${region.name}': ${wrong}`,
   );
+}
+
+/** What is read and written as a file here is mapped by Triton, which whole pages alone can be. */
+function findWrong({ offset, byte_size }: SharedRegion, size: number): string | null {
+  if (offset + byte_size > size) return 'invalid args';
+  return byte_size > 0 && offset % PAGE_BYTES === 0
+    ? null
+    : 'unable to process address spaceInvalid argument';
 }
 
 function openObject(key: string): number {

@@ -2,22 +2,8 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KserveClient, ModelInferRequest, ModelInferResponse } from '../../src/platform/kserve/index.ts';
 import { connectKserve, decodeTensor, encodeTensor, status } from '../../src/platform/kserve/index.ts';
-import {
-  inferRequest,
-  openPico,
-  stackRows,
-  startPicoNode,
-  unetRow,
-  type TestTensors,
-} from '../support/node.ts';
-
-interface Target {
-  readonly name: string;
-  /** Starts a server with pico's parts; two servers of one list must pass the same cases. */
-  readonly start: () => Promise<AsyncDisposable & { readonly address: string }>;
-}
-
-const TARGETS: readonly Target[] = [{ name: 'the embedded node', start: startPicoNode }];
+import { KSERVE_TARGETS } from '../support/kserve-targets.ts';
+import { inferRequest, openPico, stackRows, unetRow, type TestTensors } from '../support/node.ts';
 
 const UNET = 'pico.unet_cfg';
 const ENCODER = 'pico.text_encoder';
@@ -25,11 +11,11 @@ const tokens: TestTensors = {
   input_ids: { shape: [2, 77], data: Int32Array.from({ length: 154 }, (_, i) => (i * 613) % 49_000) },
 };
 
-describe.each(TARGETS)('a KServe v2 server: $name', ({ start }) => {
+describe.each(KSERVE_TARGETS)('a KServe v2 server: $name', ({ start }) => {
   const stack = new AsyncDisposableStack();
   let client: KserveClient;
   beforeAll(async () => {
-    const server = stack.use(await start());
+    const server = stack.use(await start('text_encoder', 'unet_cfg'));
     client = stack.use(connectKserve({ address: server.address, callTimeoutMs: 30_000 }));
   });
   afterAll(() => stack.disposeAsync());

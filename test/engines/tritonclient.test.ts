@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { connectKserve } from '../../src/platform/kserve/index.ts';
 import { isCi } from '../support/ci.ts';
-import { inferRequest, openPicoParts, startPicoNode } from '../support/node.ts';
+import { KSERVE_TARGETS } from '../support/kserve-targets.ts';
+import { inferRequest } from '../support/node.ts';
 
 const PYTHON = join(import.meta.dirname, '../../.venv/bin/python');
 const SMOKE = join(import.meta.dirname, 'tritonclient_smoke.py');
@@ -22,57 +23,55 @@ function ramp(shape: readonly number[], sign = 1) {
 }
 
 describe("NVIDIA's Python client", () => {
-  it.skipIf(!isInstalled && !isCi)('finds in the embedded node the Triton that it knows', async () => {
-    if (!isInstalled) expect.unreachable(REASON);
-    const bundles = [await openPicoParts('text_encoder', 'unet_cfg')];
-    await using node = await startPicoNode({ bundles });
-    const address = node.address.replace('grpc://', '');
-    const { stdout } = await promisify(execFile)(PYTHON, [SMOKE, address]);
+  it.skipIf(!isInstalled && !isCi).for(KSERVE_TARGETS)(
+    'finds in $name the Triton that it knows',
+    async (target) => {
+      if (!isInstalled) expect.unreachable(REASON);
+      await using node = await target.start('text_encoder', 'unet_cfg');
+      const address = node.address.replace('grpc://', '');
+      const { stdout } = await promisify(execFile)(PYTHON, [SMOKE, address]);
 
-    const sha256 = await noiseSha256(node.address);
-    expect(JSON.parse(stdout)).toEqual({
-      describe: {
-        live: true,
-        ready: true,
-        server: 'darkroom',
-        modelReady: true,
-        unknownReady: false,
-        inputs: ['sample', 'timestep', 'encoder_hidden_states', 'uncond_hidden_states', 'guidance'],
-        maxBatch: 8,
-        instances: [2],
-        versionPolicy: { latest: { num_versions: 1 } },
-        index: [
-          ['pico.text_encoder', 'READY'],
-          ['pico.unet_cfg', 'READY'],
-        ],
-      },
-      infer: {
-        id: 'smoke',
-        shape: [2, 4, 16, 16],
-        sha256,
-        encoded: { hidden_states: [1, 77, 128], hidden_states_clip_skip_2: [1, 77, 128] },
-      },
-      share: { listed: true, sha256 },
-      refusals: {
-        unknown: {
-          status: 'StatusCode.NOT_FOUND',
-          message: "Request for unknown model: 'nope' is not found",
+      const sha256 = await noiseSha256(node.address);
+      expect(JSON.parse(stdout)).toEqual({
+        describe: {
+          live: true,
+          ready: true,
+          server: target.isReal ? expect.stringMatching(/^darkroom-test-/) : 'darkroom',
+          modelReady: true,
+          unknownReady: false,
+          inputs: ['sample', 'timestep', 'encoder_hidden_states', 'uncond_hidden_states', 'guidance'],
+          maxBatch: 8,
+          instances: [target.isReal ? 1 : 2],
+          versionPolicy: { latest: { num_versions: 1 } },
+          index: [
+            ['pico.text_encoder', 'READY'],
+            ['pico.unet_cfg', 'READY'],
+          ],
         },
-        shape: {
-          status: 'StatusCode.INVALID_ARGUMENT',
-          message: expect.stringContaining("unexpected shape for input 'sample'") as string,
+        infer: {
+          id: 'smoke',
+          shape: [2, 4, 16, 16],
+          sha256,
+          encoded: { hidden_states: [1, 77, 128], hidden_states_clip_skip_2: [1, 77, 128] },
         },
-        statistics: {
-          status: 'StatusCode.UNIMPLEMENTED',
-          message: expect.stringContaining('ModelStatistics') as string,
+        share: { listed: true, sha256 },
+        refusals: {
+          unknown: {
+            status: 'StatusCode.NOT_FOUND',
+            message: "Request for unknown model: 'nope' is not found",
+          },
+          shape: {
+            status: 'StatusCode.INVALID_ARGUMENT',
+            message: expect.stringContaining("unexpected shape for input 'sample'") as string,
+          },
+          sharedMemory: {
+            status: 'StatusCode.NOT_FOUND',
+            message: "Unable to find system shared memory region: 'nope'",
+          },
         },
-        sharedMemory: {
-          status: 'StatusCode.NOT_FOUND',
-          message: "Unable to find system shared memory region: 'nope'",
-        },
-      },
-    });
-  });
+      });
+    },
+  );
 });
 
 /** What our own client gets for the inputs of the script. */

@@ -111,7 +111,6 @@ def refusals(client):
     return {
         "unknown": refusal(lambda: client.infer("nope", unet_inputs())),
         "shape": refusal(lambda: client.infer(UNET, wrong)),
-        "statistics": refusal(lambda: client.get_inference_statistics()),
         "sharedMemory": refusal(lambda: client.get_system_shared_memory_status("nope")),
     }
 
