@@ -15,6 +15,7 @@ interface NodeFlags {
   readonly models: string;
   readonly workers: number;
   readonly threads: number;
+  readonly queue: number;
   readonly json?: boolean;
 }
 
@@ -30,6 +31,7 @@ export function nodeCommand(host: Host): Command {
       .option('--models <dir>', 'the folder of model bundles to serve', DEFAULT_MODELS)
       .option('--workers <number>', 'calls that run at the same time', parseCount, 2)
       .option('--threads <number>', 'threads within one call', parseCount, 1)
+      .option('--queue <number>', 'requests of one model that may wait; more are refused', parseCount, 256)
       .option('--json', 'when ready, print one line of JSON: {node, models}')
       .action((flags: NodeFlags) =>
         interruptible(host, async (signal) => {
@@ -37,13 +39,14 @@ export function nodeCommand(host: Host): Command {
           const { config } = readConfig(host.environment);
           const logger = createLogger(config.logLevel ?? 'info');
           using _ = tellFaults(host, logger);
-          const { host: address, port, workers, threads } = flags;
+          const { host: address, port, workers, threads, queue } = flags;
           await using node = await startNode({
             bundles: await openBundles(flags.models),
             host: address,
             port,
             workers,
             threads,
+            waitingMax: queue,
             logger,
           });
           const { address: url, models } = node;

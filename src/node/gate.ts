@@ -2,7 +2,8 @@ import { KserveError, status } from '../platform/kserve/index.ts';
 
 /** Counts the requests inside, so that a stop can let them end and let no others in. */
 export interface Gate {
-  readonly isOpen: boolean;
+  /** Throws a `KserveError` UNAVAILABLE with this text once the gate is closed. */
+  check(text: string): void;
   /** Runs `work` inside. Rejects with a `KserveError` UNAVAILABLE once the gate is closed. */
   pass<T>(work: () => Promise<T>): Promise<T>;
   /** Lets no more requests in; resolves when the last one is out. */
@@ -16,12 +17,13 @@ export function createGate(): Gate {
   const settle = () => {
     if (!isOpen && inside === 0) empty.resolve();
   };
+  const check = (text: string) => {
+    if (!isOpen) throw new KserveError(status.UNAVAILABLE, text);
+  };
   return {
-    get isOpen() {
-      return isOpen;
-    },
+    check,
     async pass(work) {
-      if (!isOpen) throw new KserveError(status.UNAVAILABLE, 'Server exiting');
+      check('Server exiting');
       inside += 1;
       try {
         return await work();

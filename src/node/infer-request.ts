@@ -40,6 +40,8 @@ export function readInferRequest(
   return {
     model: model.name,
     file: model.file,
+    id: request.id ?? '',
+    rowsMax: model.maxBatch,
     outputs,
     inputs: given.map(({ input, spec, bytes }) => ({
       name: spec.name,
@@ -151,9 +153,13 @@ function findFirst<T>(items: readonly T[], find: (item: T) => string | null): st
   return null;
 }
 
+function invalid({ id = '' }: ModelInferRequest, text: string): KserveError {
+  return new KserveError(status.INVALID_ARGUMENT, ofRequest(id, text));
+}
+
 /** Triton puts the request's id before what it says of one request. */
-function invalid({ id }: ModelInferRequest, text: string): KserveError {
-  return new KserveError(status.INVALID_ARGUMENT, `[request id: ${id || '<id_unknown>'}] ${text}`);
+export function ofRequest(id: string, text: string): string {
+  return `[request id: ${id || '<id_unknown>'}] ${text}`;
 }
 
 function quoted(names: readonly string[]): string {

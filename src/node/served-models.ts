@@ -22,6 +22,8 @@ export interface ServedTensor {
 export interface ServedModel {
   /** `<variant>.<part>`. */
   readonly name: string;
+  /** The bundle's, in decimal digits: it is the only one there is. */
+  readonly version: string;
   /** Absolute path of its graph. Models with the same path share a worker's session. */
   readonly file: string;
   /** Whether the first picture after a start needs it. */
@@ -32,9 +34,6 @@ export interface ServedModel {
 }
 
 export type ServedModels = ReadonlyMap<string, ServedModel>;
-
-/** The one version of every model: a bundle on disk has no other. */
-export const MODEL_VERSION = '1';
 
 const PLATFORM = 'onnxruntime_onnx';
 
@@ -60,6 +59,7 @@ export function modelsOf(bundles: readonly Bundle[]): ServedModels {
   const models = bundles.flatMap((bundle) =>
     Object.entries(bundle.manifest.parts).map(([part, spec]) => ({
       name: `${bundle.manifest.name}.${part}`,
+      version: `${bundle.manifest.version}`,
       file: shared(contentOf(bundle, part), bundle.partPath(part)),
       isFirstNeeded: bundle.manifest.base === undefined && FIRST_NEEDED.has(part),
       maxBatch: spec.maxBatch,
@@ -114,25 +114,21 @@ export function shareOut(graphs: readonly Graph[], workers: number): readonly (r
  * version that is not a number. An empty version means the newest.
  */
 export function findModel(models: ServedModels, { name, version = '' }: ModelRef): ServedModel {
-  const isVersionServed = isServedVersion(version);
   const model = models.get(name);
+  const isVersionServed = isServedVersion(version, model);
   if (!model) throw unknownModel(`'${name}'`);
   if (!isVersionServed) throw unknownModel(`'${name}' version ${version}`);
   return model;
 }
 
-/** Whether the model can be called. Throws a `KserveError` only for a version that is not a number. */
-export function isServed(models: ServedModels, { name, version = '' }: ModelRef): boolean {
-  return isServedVersion(version) && models.has(name);
-}
-
-function isServedVersion(version: string): boolean {
+/** Whether the model has this version. Throws a `KserveError` INVALID_ARGUMENT for one that is not a number. */
+export function isServedVersion(version: string, model: ServedModel | undefined): boolean {
   if (version !== '' && !/^\d+$/.test(version))
     throw new KserveError(
       status.INVALID_ARGUMENT,
       `failed to get model version from specified version string '${version}' (details: stol), version should be an integral value > 0`,
     );
-  return version === '' || Number(version) === Number(MODEL_VERSION);
+  return model !== undefined && (version === '' || Number(version) === Number(model.version));
 }
 
 function unknownModel(what: string): KserveError {
@@ -140,8 +136,8 @@ function unknownModel(what: string): KserveError {
 }
 
 export function metadataOf(model: ServedModel): ModelMetadata {
-  const { name, inputs, outputs } = model;
-  return { name, versions: [MODEL_VERSION], platform: PLATFORM, inputs, outputs };
+  const { name, version, inputs, outputs } = model;
+  return { name, versions: [version], platform: PLATFORM, inputs, outputs };
 }
 
 /** `instances` is how many calls run at the same time. */
@@ -155,6 +151,7 @@ export function configOf(model: ServedModel, instances: number): ModelConfig {
     input: model.inputs.map(toConfig),
     output: model.outputs.map(toConfig),
     instance_group: [{ name: model.name, kind: 'KIND_CPU', count: instances, gpus: [] }],
+    dynamic_batching: {},
     default_model_filename: 'model.onnx',
   };
 }

@@ -10,15 +10,17 @@ import { KserveError, status } from '../platform/kserve/index.ts';
 import type { Gate } from './gate.ts';
 import { readInferRequest, readOutputSpans } from './infer-request.ts';
 import type { NodeLogger } from './log.ts';
-import type { ServedModels } from './served-models.ts';
-import { configOf, findModel, isServed, metadataOf, MODEL_VERSION } from './served-models.ts';
+import type { ModelStates } from './model-states.ts';
+import { configOf, isServedVersion, metadataOf } from './served-models.ts';
 import type { SessionPool } from './session-pool.ts';
 import type { SharedRegions } from './shared-regions.ts';
+import type { Statistics } from './statistics.ts';
 import type { RawTensor } from './worker-messages.ts';
 
 export interface ServiceDeps {
-  readonly models: ServedModels;
-  readonly pool: SessionPool;
+  readonly models: ModelStates;
+  readonly pool: Pick<SessionPool, 'run' | 'alive'>;
+  readonly statistics: Pick<Statistics, 'of'>;
   /** Calls that run at the same time. */
   readonly instances: number;
   readonly gate: Gate;
@@ -37,37 +39,81 @@ type Handlers<K extends keyof KserveService = keyof KserveService> = {
 };
 
 type SharingCall = Extract<keyof KserveService, `SystemSharedMemory${string}`>;
+type RepositoryCall = Extract<keyof KserveService, `Repository${string}` | 'ModelStatistics'>;
 
 /** The calls that the node answers; grpc answers UNIMPLEMENTED to the rest of the protocol. */
 export function createService(deps: ServiceDeps): UntypedServiceImplementation {
-  const handlers = { ...createHandlers(deps), ...(deps.isSharing && createSharingHandlers(deps)) };
+  const handlers = {
+    ...createHandlers(deps),
+    ...createRepositoryHandlers(deps),
+    ...(deps.isSharing && createSharingHandlers(deps)),
+  };
   return Object.fromEntries(
     Object.entries(handlers).map(([name, handle]) => [name, unary(handle, deps.logger)]),
   );
 }
 
-function createHandlers(deps: ServiceDeps): Handlers<Exclude<keyof KserveService, SharingCall>> {
+function createHandlers(
+  deps: ServiceDeps,
+): Handlers<Exclude<keyof KserveService, SharingCall | RepositoryCall>> {
   const { models, pool, gate, instances, version, isSharing } = deps;
-  const extensions = ['model_configuration', ...(isSharing ? ['system_shared_memory'] : [])];
+  const extensions = [
+    'model_configuration',
+    'model_repository',
+    'statistics',
+    ...(isSharing ? ['system_shared_memory'] : []),
+  ];
   return {
-    ServerLive: () => ({ live: true }),
-    ServerReady: () => ({ ready: gate.isOpen && pool.alive > 0 }),
+    ServerLive: () => {
+      gate.check('Server exiting');
+      return { live: true };
+    },
+    ServerReady: () => {
+      gate.check('Server exiting');
+      return { ready: pool.alive > 0 };
+    },
     ServerMetadata: () => ({ name: 'darkroom', version, extensions }),
     ModelReady: (ref) => {
-      const isReady = isServed(models, ref) && pool.isLoadable(findModel(models, ref).file);
-      return { ready: isReady && gate.isOpen };
+      gate.check('Server not ready');
+      return { ready: models.isReady(ref) };
     },
-    ModelMetadata: (model) => metadataOf(findModel(models, model)),
-    ModelConfig: (model) => ({ config: configOf(findModel(models, model), instances) }),
-    RepositoryIndex: () => ({
-      models: [...models.values()].map(({ name, file }) =>
-        pool.isLoadable(file)
-          ? { name, version: MODEL_VERSION, state: 'READY', reason: '' }
-          : { name, version: MODEL_VERSION, state: 'UNAVAILABLE', reason: 'its files are damaged' },
-      ),
-    }),
+    ModelMetadata: (ref) => metadataOf(models.find(ref)),
+    ModelConfig: (ref) => ({ config: configOf(models.find(ref), instances) }),
     ModelInfer: (request, signal) => gate.pass(() => infer(deps, request, signal)),
   };
+}
+
+function createRepositoryHandlers({ models, gate, statistics }: ServiceDeps): Handlers<RepositoryCall> {
+  return {
+    RepositoryIndex: ({ ready }) => {
+      gate.check('Server not ready');
+      return { models: models.index().filter(({ state }) => !ready || state === 'READY') };
+    },
+    RepositoryModelLoad: ({ model_name, parameters = {} }) =>
+      gate.pass(async () => {
+        const [given] = Object.keys(parameters);
+        if (given !== undefined)
+          throw invalid(`load parameter '${given}' is not supported: a bundle is served as it is`);
+        await models.load(model_name);
+        return {};
+      }),
+    RepositoryModelUnload: ({ model_name }) => {
+      models.unload(model_name);
+      return {};
+    },
+    ModelStatistics: ({ name, version = '' }) => {
+      const named = models.ready().filter((model) => name === '' || model.name === name);
+      if (name !== '' && named.length === 0) throw invalid(`requested model '${name}' is not available`);
+      const wanted = named.filter((model) => isServedVersion(version, model));
+      if (name !== '' && wanted.length === 0)
+        throw invalid(`requested model version is not available for model '${name}'`);
+      return { model_stats: wanted.map((model) => statistics.of(model.name, model.version)) };
+    },
+  };
+}
+
+function invalid(text: string): KserveError {
+  return new KserveError(status.INVALID_ARGUMENT, text);
 }
 
 function createSharingHandlers({ regions }: ServiceDeps): Handlers<SharingCall> {
@@ -84,23 +130,24 @@ function createSharingHandlers({ regions }: ServiceDeps): Handlers<SharingCall> 
   };
 }
 
-async function infer(
+function infer(
   { models, pool, regions }: ServiceDeps,
   request: ModelInferRequest,
   signal: AbortSignal,
 ): Promise<ModelInferResponse> {
-  const model = findModel(models, { name: request.model_name, version: request.model_version ?? '' });
-  const job = readInferRequest(model, request, regions);
-  const spans = readOutputSpans(request);
-  for (const span of spans.values()) regions.check(span);
-  const outputs = await pool.run(job, signal);
-  return {
-    model_name: model.name,
-    model_version: MODEL_VERSION,
-    id: request.id ?? '',
-    outputs: outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape })),
-    raw_output_contents: outputs.map((output) => deliver(output, spans.get(output.name), regions)),
-  };
+  return models.use({ name: request.model_name, version: request.model_version ?? '' }, async (model) => {
+    const job = readInferRequest(model, request, regions);
+    const spans = readOutputSpans(request);
+    for (const span of spans.values()) regions.check(span);
+    const outputs = await pool.run(job, signal);
+    return {
+      model_name: model.name,
+      model_version: model.version,
+      id: request.id ?? '',
+      outputs: outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape })),
+      raw_output_contents: outputs.map((output) => deliver(output, spans.get(output.name), regions)),
+    };
+  });
 }
 
 /** The bytes of an output that belong into the answer: none of one that was written to shared memory. */

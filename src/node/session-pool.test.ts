@@ -5,18 +5,25 @@ import { systemClock } from '../kernel/clock.ts';
 import { KserveError, status } from '../platform/kserve/index.ts';
 import { openSessionPool } from './session-pool.ts';
 import type { SessionThread } from './session-thread.ts';
-import type { InferJob, RawTensor } from './worker-messages.ts';
+import type { InferJob, InferOutcome } from './worker-messages.ts';
 
 const never = new AbortController().signal;
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 const random = { bytes: (count: number) => new Uint8Array(count) };
-const job = (model: string, file = '/x.onnx'): InferJob => ({ model, file, inputs: [], outputs: [] });
+const job = (model: string, file = '/x.onnx'): InferJob => {
+  const bytes = new Uint8Array(4);
+  const inputs = [{ name: 'x', datatype: 'FP32' as const, shape: [1, 1], bytes }];
+  return { model, file, id: '', rowsMax: 1, inputs, outputs: [] };
+};
+const times = { inputMs: 0, inferMs: 0, outputMs: 0 };
+const rest = { waitingMax: 256, statistics: { note: () => {} }, random, logger: silent };
 
 /** A thread whose jobs end when the test says so. */
 function scriptedThread(held: readonly string[] = []) {
   const end = Promise.withResolvers<string>();
   const started: string[] = [];
-  let current = Promise.withResolvers<readonly RawTensor[]>();
+  const released: string[] = [];
+  let current = Promise.withResolvers<InferOutcome>();
   const thread: SessionThread = {
     ended: end.promise,
     holds: (file) => held.includes(file),
@@ -25,6 +32,7 @@ function scriptedThread(held: readonly string[] = []) {
       current = Promise.withResolvers();
       return current.promise;
     },
+    release: (file) => void released.push(file),
     async [Symbol.asyncDispose]() {
       end.resolve('disposed');
     },
@@ -32,7 +40,8 @@ function scriptedThread(held: readonly string[] = []) {
   return {
     thread,
     started,
-    finish: () => current.resolve([]),
+    released,
+    finish: () => current.resolve({ outputs: [], times }),
     fail: (error: Error) => current.reject(error),
     die() {
       current.reject(new Error('died'));
@@ -50,7 +59,7 @@ async function openScripted(threads: readonly Scripted[], clock: Clock = systemC
     if (!next) throw new Error('no more threads');
     return next.thread;
   };
-  return openSessionPool({ size: threads.length, start, clock, random, logger: silent });
+  return openSessionPool({ size: threads.length, start, clock, ...rest });
 }
 
 describe('session pool', () => {
@@ -133,7 +142,7 @@ describe('session pool', () => {
       if (!next) throw new Error('not yet');
       return next.thread;
     };
-    await using pool = await openSessionPool({ size: 1, start, clock, random, logger: silent });
+    await using pool = await openSessionPool({ size: 1, start, clock, ...rest });
     const lost = pool.run(job('a'), never);
     const kept = pool.run(job('b'), never);
     one.die();
@@ -199,7 +208,7 @@ describe('session pool', () => {
     const one = scriptedThread();
     const starts = [async () => one.thread, () => Promise.reject(new Error('damaged'))];
     const start = () => (starts.shift() ?? starts[0])?.() ?? Promise.reject(new Error('none'));
-    const opening = openSessionPool({ size: 2, start, clock: systemClock, random, logger: silent });
+    const opening = openSessionPool({ size: 2, start, clock: systemClock, ...rest });
     await expect(opening).rejects.toThrow('damaged');
     expect(await one.thread.ended).toBe('disposed');
   });

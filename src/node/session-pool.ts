@@ -7,11 +7,17 @@ import { KserveError } from '../platform/kserve/index.ts';
 import type { TakenJob } from './job-queue.ts';
 import { createJobQueue } from './job-queue.ts';
 import type { NodeLogger } from './log.ts';
+import type { BatchOutcome } from './run-batch.ts';
+import { answer, runBatch } from './run-batch.ts';
 import type { SessionThread } from './session-thread.ts';
+import type { Statistics } from './statistics.ts';
 import type { InferJob, RawTensor } from './worker-messages.ts';
 
 export interface SessionPoolOptions {
   readonly size: number;
+  /** The most jobs of one model that may wait for a thread. */
+  readonly waitingMax: number;
+  readonly statistics: Pick<Statistics, 'note'>;
   /** Starts the thread for a place from 0, or one, told null, in the place of one that died. */
   readonly start: (place: number | null) => Promise<SessionThread>;
   readonly clock: Clock;
@@ -19,15 +25,21 @@ export interface SessionPoolOptions {
   readonly logger: NodeLogger;
 }
 
-/** Threads that take jobs in the order in which they came. Disposing waits for those that run. */
+/**
+ * Threads that take jobs in the order in which they came. Jobs that wait and differ in their rows alone run as
+ * one; when that fails each runs by itself, so that none fails for another. Disposing waits for those that run.
+ */
 export interface SessionPool extends AsyncDisposable {
   /**
    * Runs a job on the next free thread, one that holds its graph if there is a choice, and takes over
    * the buffers of its inputs. Rejects with a `KserveError`: INTERNAL when the model or its thread
    * fails, CANCELLED when `signal` fires while the job waits (one that has begun is not interrupted),
-   * UNAVAILABLE when the pool is closed while it waits or the graph can no longer be loaded.
+   * UNAVAILABLE when too many of its model wait already, the pool is closed while it waits, or the graph can
+   * no longer be loaded.
    */
   run(job: InferJob, signal: AbortSignal): Promise<readonly RawTensor[]>;
+  /** Lets every thread forget the graph: the next job for it loads it again. */
+  release(file: string): void;
   /** Threads that are loaded and alive. */
   readonly alive: number;
   /** Whether this graph can be called: false for a while after it could not be loaded, longer each time. */
@@ -43,26 +55,24 @@ const RELOAD: Backoff = { firstMs: 10_000, maxMs: 600_000 };
 
 /** Starts all threads, or none: rejects as `start` does, and then has ended those that did start. */
 export async function openSessionPool(options: SessionPoolOptions): Promise<SessionPool> {
-  const queue = createJobQueue();
+  const { queue, loads, runOn } = createWork(options);
   const idle = new Set<SessionThread>();
   const alive = new Set<SessionThread>();
-  const loads = createLoadRecord(options);
   const closing = new AbortController();
 
   function handOut(): void {
-    for (let [first] = idle; first; [first] = idle) {
-      const taken = queue.take();
-      if (!taken) return;
-      const thread = [...idle].find((each) => each.holds(taken.job.file)) ?? first;
+    for (let [idlest] = idle; idlest; [idlest] = idle) {
+      const batch = queue.take();
+      const [first] = batch;
+      if (!first) return;
+      const thread = [...idle].find((each) => each.holds(first.job.file)) ?? idlest;
       idle.delete(thread);
-      void work(thread, taken);
+      void work(thread, batch);
     }
   }
 
-  async function work(thread: SessionThread, { job, resolve, reject }: TakenJob): Promise<void> {
-    const outcome = thread.run(job);
-    loads.note(job.file, outcome);
-    await outcome.then(resolve, reject);
+  async function work(thread: SessionThread, batch: readonly TakenJob[]): Promise<void> {
+    await runOn(thread, batch);
     if (alive.has(thread)) idle.add(thread);
     handOut();
   }
@@ -94,6 +104,7 @@ export async function openSessionPool(options: SessionPoolOptions): Promise<Sess
       handOut();
       return outcome;
     },
+    release: (file) => alive.forEach((thread) => thread.release(file)),
     async [Symbol.asyncDispose]() {
       closing.abort();
       queue.close();
@@ -103,22 +114,35 @@ export async function openSessionPool(options: SessionPoolOptions): Promise<Sess
   };
 }
 
+/** What there is to do, and how a batch of it is done. */
+function createWork(options: SessionPoolOptions) {
+  const { waitingMax, statistics, clock } = options;
+  const queue = createJobQueue({ waitingMax, clock });
+  const loads = createLoadRecord(options);
+  async function runOn(thread: SessionThread, batch: readonly TakenJob[]): Promise<void> {
+    const outcome = await runBatch(thread, batch, clock.monotonicMs());
+    for (const file of new Set(batch.map(({ job }) => job.file))) loads.note(file, outcome);
+    statistics.note(outcome);
+    if (outcome.kind === 'APART') queue.putBack(batch);
+    else answer(batch, outcome);
+  }
+  return { queue, loads, runOn };
+}
+
 /** Remembers which graphs could not be loaded when they were last run, until they may be tried again. */
 function createLoadRecord({ clock, random, logger }: SessionPoolOptions) {
   const failed = new Map<string, { readonly times: number; readonly untilMs: number }>();
   return {
     isLoadable: (file: string) => clock.monotonicMs() >= (failed.get(file)?.untilMs ?? -Infinity),
-    note(file: string, outcome: Promise<unknown>): void {
-      outcome.then(
-        () => failed.delete(file),
-        (error: unknown) => {
-          if (!(error instanceof KserveError) || error.reason !== 'NOT_LOADED') return;
-          const times = failed.get(file)?.times ?? 0;
-          const delayMs = backoffMs(RELOAD, times, random);
-          failed.set(file, { times: times + 1, untilMs: clock.monotonicMs() + delayMs });
-          logger.error({ reason: error.message, delayMs }, 'a model cannot be loaded; it is tried again');
-        },
-      );
+    note(file: string, outcome: BatchOutcome): void {
+      if (outcome.kind === 'DONE') failed.delete(file);
+      if (outcome.kind !== 'FAILED') return;
+      const { error } = outcome;
+      if (!(error instanceof KserveError) || error.reason !== 'NOT_LOADED') return;
+      const times = failed.get(file)?.times ?? 0;
+      const delayMs = backoffMs(RELOAD, times, random);
+      failed.set(file, { times: times + 1, untilMs: clock.monotonicMs() + delayMs });
+      logger.error({ reason: error.message, delayMs }, 'a model cannot be loaded; it is tried again');
     },
   };
 }

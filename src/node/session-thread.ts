@@ -1,7 +1,13 @@
 import { Worker } from 'node:worker_threads';
 import { messageOf, StartError } from '../kernel/errors.ts';
 import { KserveError, status } from '../platform/kserve/index.ts';
-import type { InferJob, RawTensor, WorkerMessage, WorkerOrder, WorkerSettings } from './worker-messages.ts';
+import type {
+  InferJob,
+  InferOutcome,
+  WorkerMessage,
+  WorkerOrder,
+  WorkerSettings,
+} from './worker-messages.ts';
 
 /**
  * A thread with a session for every graph that it has run. Runs one job at a time; the pool sees to that. Disposing
@@ -13,7 +19,9 @@ export interface SessionThread extends AsyncDisposable {
    * Takes over the buffers of the job's inputs. Rejects with a `KserveError`: INTERNAL, or UNAVAILABLE
    * with reason NOT_LOADED when the graph can no longer be loaded.
    */
-  run(job: InferJob): Promise<readonly RawTensor[]>;
+  run(job: InferJob): Promise<InferOutcome>;
+  /** Forgets the graph after the job in progress: the next one for it loads it again. */
+  release(file: string): void;
   /** Whether a job for this graph runs without loading it first. */
   holds(file: string): boolean;
   /** Resolves, saying why, when the thread has ended, whether or not it was asked to. */
@@ -27,7 +35,7 @@ export interface SessionThreadOptions extends WorkerSettings {
 
 interface Pending {
   readonly job: InferJob;
-  readonly resolve: (outputs: readonly RawTensor[]) => void;
+  readonly resolve: (outcome: InferOutcome) => void;
   readonly reject: (error: KserveError) => void;
 }
 
@@ -94,7 +102,7 @@ function threadOn(worker: Worker, ended: Promise<string>, held: Set<string>): Se
     settle(({ job, resolve, reject }) => {
       if (message.kind === 'DONE') {
         held.add(job.file);
-        resolve(message.outputs);
+        resolve({ outputs: message.outputs, times: message.times });
       } else if (message.kind === 'FAILED') reject(modelRaised(message.reason));
       else reject(notLoaded(job, describeFailure(message)));
     });
@@ -117,6 +125,10 @@ function threadOn(worker: Worker, ended: Promise<string>, held: Set<string>): Se
         );
       });
     },
+    release(file) {
+      held.delete(file);
+      order({ kind: 'RELEASE', file });
+    },
     async [Symbol.asyncDispose]() {
       order({ kind: 'CLOSE' });
       await ended;
@@ -130,5 +142,5 @@ function modelRaised(reason: string): KserveError {
 
 // Triton's words for a model between load and unload: another node may have it.
 function notLoaded({ model }: InferJob, why: string): KserveError {
-  return new KserveError(status.UNAVAILABLE, `'${model}' version 1 is not at ready state: ${why}`);
+  return new KserveError(status.UNAVAILABLE, `'${model}' is not at ready state: ${why}`);
 }

@@ -1,11 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { systemClock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Datatype } from '../platform/kserve/tensors.ts';
 import { decodeTensor, encodeTensor } from '../platform/kserve/tensors.ts';
 import type {
   Graph,
   InferJob,
+  InferOutcome,
   RawTensor,
   WorkerMessage,
   WorkerOrder,
@@ -84,11 +86,27 @@ class UnloadableError extends Error {
   }
 }
 
-async function run(job: InferJob): Promise<readonly RawTensor[]> {
+async function release(file: string): Promise<void> {
+  const session = sessions.get(file);
+  sessions.delete(file);
+  await session?.release();
+}
+
+async function run(job: InferJob): Promise<InferOutcome> {
   const session = await sessionOf(job.file);
+  const startMs = systemClock.monotonicMs();
   const feeds = Object.fromEntries(job.inputs.map((input) => [input.name, toOnnx(input)]));
-  const results = await session.run(feeds, job.outputs, { logSeverityLevel: LOG_SEVERITY });
-  return job.outputs.map((name) => fromOnnx(name, results[name]));
+  const fedMs = systemClock.monotonicMs();
+  const results =
+    job.inputs.length === 0 ? {} : await session.run(feeds, job.outputs, { logSeverityLevel: LOG_SEVERITY });
+  const ranMs = systemClock.monotonicMs();
+  const outputs = job.outputs.map((name) => fromOnnx(name, results[name]));
+  const times = {
+    inputMs: fedMs - startMs,
+    inferMs: ranMs - fedMs,
+    outputMs: systemClock.monotonicMs() - ranMs,
+  };
+  return { outputs, times };
 }
 
 function toOnnx({ name, datatype, shape, bytes }: RawTensor): Tensor {
@@ -110,10 +128,10 @@ function post(message: WorkerMessage, transfer: ArrayBuffer[] = []): void {
 
 async function answer(job: InferJob): Promise<void> {
   try {
-    const outputs = await run(job);
+    const outcome = await run(job);
     post(
-      { kind: 'DONE', outputs },
-      outputs.map(({ bytes }) => bytes.buffer),
+      { kind: 'DONE', ...outcome },
+      outcome.outputs.map(({ bytes }) => bytes.buffer),
     );
   } catch (error) {
     const reason = messageOf(error);
@@ -122,14 +140,19 @@ async function answer(job: InferJob): Promise<void> {
   }
 }
 
+async function obey(order: WorkerOrder): Promise<void> {
+  if (order.kind === 'RUN') await answer(order.job);
+  else if (order.kind === 'RELEASE') await release(order.file);
+  // With its port closed the thread has nothing to wait for, and ends.
+  else parentPort?.close();
+}
+
 try {
   for (const graph of settings.checks) await (graph.isFirstNeeded ? sessionOf(graph.file) : check(graph));
-  // A run begins in a later turn than its order came in, and an order to close may overtake it.
+  // A run begins in a later turn than its order came in, and another order must not overtake it.
   let inProgress: Promise<void> = Promise.resolve();
   parentPort?.on('message', (order: WorkerOrder) => {
-    // With its port closed the thread has nothing to wait for, and ends.
-    if (order.kind === 'CLOSE') void inProgress.then(() => parentPort?.close());
-    else inProgress = answer(order.job);
+    inProgress = inProgress.then(() => obey(order));
   });
   post({ kind: 'READY' });
 } catch (error) {

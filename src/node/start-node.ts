@@ -15,11 +15,13 @@ import {
 } from '../platform/kserve/index.ts';
 import { createGate } from './gate.ts';
 import type { NodeLogger } from './log.ts';
+import { createModelStates } from './model-states.ts';
 import { graphsOf, modelsOf, shareOut } from './served-models.ts';
 import { createService } from './service.ts';
 import { openSessionPool } from './session-pool.ts';
 import { startSessionThread } from './session-thread.ts';
 import { createSharedRegions } from './shared-regions.ts';
+import { createStatistics } from './statistics.ts';
 
 export interface NodeOptions {
   readonly bundles: readonly Bundle[];
@@ -37,6 +39,8 @@ export interface NodeOptions {
    * runs per second where one worker of two threads makes about 100.
    */
   readonly threads?: number;
+  /** Requests of one model that may wait for a worker; more are refused as UNAVAILABLE. Default: 256. */
+  readonly waitingMax?: number;
   /**
    * How long a stop waits for the requests that have been accepted, in milliseconds. After it those
    * that still wait for a worker are refused; an inference that has begun is never interrupted.
@@ -59,6 +63,9 @@ export interface RunningNode extends AsyncDisposable {
   readonly models: readonly string[];
 }
 
+// A dispatcher has no more calls in flight than there are workers: that many wait only where something is wrong.
+const WAITING_MAX = 256;
+
 // For the last answers to leave the socket and for clients to see that the server goes away.
 const CLOSE_MS = 1_000;
 
@@ -69,7 +76,7 @@ const CLOSE_MS = 1_000;
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { host = '127.0.0.1', port = 0, workers = 2, threads = 1, graceMs = 10_000 } = options;
-  const { clock = systemClock, random = systemRandom, logger } = options;
+  const { clock = systemClock, random = systemRandom, waitingMax = WAITING_MAX, logger } = options;
   const models = modelsOf(options.bundles);
   const graphs = graphsOf(models);
   const shares = shareOut(graphs, workers);
@@ -87,11 +94,15 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const checks = place === null ? [] : (shares[place] ?? []);
     return startSessionThread({ graphs, checks, intraOpThreads: threads });
   };
-  const pool = stack.use(await openSessionPool({ size: workers, start, clock, random, logger }));
+  const statistics = createStatistics({ clock });
+  const pool = stack.use(
+    await openSessionPool({ size: workers, waitingMax, statistics, start, clock, random, logger }),
+  );
   const version = await packageVersion();
   const service = createService({
-    models,
+    models: createModelStates({ models, pool, statistics }),
     pool,
+    statistics,
     gate,
     regions: stack.use(createSharedRegions()),
     isSharing: isLoopback(host),

@@ -27,16 +27,35 @@ export interface WorkerSettings {
   readonly intraOpThreads: number;
 }
 
-/** One inference: `file` names the graph, `model` is what its caller knows it as. */
+/** One inference: `file` names the graph, `model` is what its caller knows it as. Without inputs it only loads the graph. */
 export interface InferJob {
   readonly model: string;
   readonly file: string;
+  /** What the caller calls the request, for what is said of it; empty when nothing. */
+  readonly id: string;
+  /** The most rows that one run of the graph may have. */
+  readonly rowsMax: number;
   readonly inputs: readonly RawTensor[];
   readonly outputs: readonly string[];
 }
 
-/** What a worker is told: jobs, one at a time, and in the end to go. */
-export type WorkerOrder = { readonly kind: 'RUN'; readonly job: InferJob } | { readonly kind: 'CLOSE' };
+/** Milliseconds that an inference took: reading its inputs, running the graph, and writing its outputs. */
+export interface ComputeTimes {
+  readonly inputMs: number;
+  readonly inferMs: number;
+  readonly outputMs: number;
+}
+
+export interface InferOutcome {
+  readonly outputs: readonly RawTensor[];
+  readonly times: ComputeTimes;
+}
+
+/** What a worker is told: jobs, one at a time, graphs to forget between them, and in the end to go. */
+export type WorkerOrder =
+  | { readonly kind: 'RUN'; readonly job: InferJob }
+  | { readonly kind: 'RELEASE'; readonly file: string }
+  | { readonly kind: 'CLOSE' };
 
 /**
  * What a worker says: once READY or UNLOADABLE, then for each job in turn DONE, FAILED, or UNLOADABLE
@@ -45,5 +64,5 @@ export type WorkerOrder = { readonly kind: 'RUN'; readonly job: InferJob } | { r
 export type WorkerMessage =
   | { readonly kind: 'READY' }
   | { readonly kind: 'UNLOADABLE'; readonly file: string; readonly reason: string }
-  | { readonly kind: 'DONE'; readonly outputs: readonly RawTensor[] }
+  | ({ readonly kind: 'DONE' } & InferOutcome)
   | { readonly kind: 'FAILED'; readonly reason: string };

@@ -95,7 +95,7 @@ describe('the embedded node', () => {
   it('says UNIMPLEMENTED, and which method, to what it does not cover', async () => {
     const { ModelConfig } = loadKserveService();
     const client = new Client(test.node.address.replace('grpc://', ''), credentials.createInsecure());
-    for (const method of ['ModelStatistics', 'RepositoryModelLoad', 'CudaSharedMemoryStatus']) {
+    for (const method of ['TraceSetting', 'LogSettings', 'CudaSharedMemoryStatus']) {
       const outcome = await new Promise((resolve) => {
         const path = ModelConfig.path.replace('ModelConfig', method);
         const { requestSerialize, responseDeserialize } = ModelConfig;
@@ -140,11 +140,13 @@ describe('the workers', () => {
     const graphs = [{ file, inputs: ['input_ids'], outputs: ['hidden_states'], isFirstNeeded: false }];
     const entry = new URL('../support/mortal-session-worker.ts', import.meta.url);
     const start = () => startSessionThread({ graphs, checks: graphs, intraOpThreads: 1, entry });
-    const deps = { clock: systemClock, random: systemRandom, logger: silent };
+    const statistics = { note: () => {} };
+    const deps = { waitingMax: 2, statistics, clock: systemClock, random: systemRandom, logger: silent };
     await using pool = await openSessionPool({ size: 1, start, ...deps });
     const job = (model: string): InferJob => {
       const input = { name: 'input_ids', datatype: 'INT32' as const, shape: [1, 77] };
-      return { model, file, inputs: [{ ...input, bytes: new Uint8Array(308) }], outputs: ['hidden_states'] };
+      const inputs = [{ ...input, bytes: new Uint8Array(308) }];
+      return { model, file, id: '', rowsMax: 8, inputs, outputs: ['hidden_states'] };
     };
     const never = new AbortController().signal;
 
@@ -168,8 +170,9 @@ describe('a graph', () => {
     expect(thread.holds(file)).toBe(false);
     const bytes = new Uint8Array(4 * 8 * 8 * 4);
     const input = { name: 'latents', datatype: 'FP32' as const, shape: [1, 4, 8, 8], bytes };
-    const [picture] = await thread.run({ model: MODEL, file, inputs: [input], outputs: ['images'] });
-    expect(picture).toMatchObject({ shape: [1, 64, 64, 3] });
+    const job = { model: MODEL, file, id: '', rowsMax: 8, inputs: [input], outputs: ['images'] };
+    const { outputs } = await thread.run(job);
+    expect(outputs[0]).toMatchObject({ shape: [1, 64, 64, 3] });
     expect(thread.holds(file)).toBe(true);
   });
 
@@ -204,7 +207,7 @@ describe('a graph', () => {
 });
 
 describe('a stop', () => {
-  it('lets the requests in progress end, refuses new ones and reports not ready', async () => {
+  it('lets the requests in progress end, refuses new ones and says that it goes', async () => {
     await using test = await startDecoder();
     const running = await begin(test.client);
     const waiting = await begin(test.client);
@@ -215,8 +218,8 @@ describe('a stop', () => {
       retryable: true,
       message: 'Server exiting',
     });
-    expect(await test.client.serverReady()).toBe(false);
-    expect(await test.client.modelReady({ name: MODEL })).toBe(false);
+    await expect(test.client.serverReady()).rejects.toMatchObject({ reason: 'DRAINING' });
+    await expect(test.client.modelReady({ name: MODEL })).rejects.toMatchObject({ reason: 'DRAINING' });
     expect(await running.answer).toMatchObject({ model_name: MODEL });
     expect(await waiting.answer).toMatchObject({ model_name: MODEL });
     await stopping;

@@ -41,7 +41,7 @@ describe("NVIDIA's Python client", () => {
           unknownReady: false,
           inputs: ['sample', 'timestep', 'encoder_hidden_states', 'uncond_hidden_states', 'guidance'],
           maxBatch: 8,
-          instances: [target.isReal ? 1 : 2],
+          instances: [1],
           versionPolicy: { latest: { num_versions: 1 } },
           index: [
             ['pico.text_encoder', 'READY'],
@@ -55,6 +55,24 @@ describe("NVIDIA's Python client", () => {
           encoded: { hidden_states: [1, 77, 128], hidden_states_clip_skip_2: [1, 77, 128] },
         },
         share: { listed: true, sha256 },
+        manage: {
+          counts: [
+            [4, 2],
+            [2, 1],
+          ],
+          batches: [[2, 2]],
+          unloaded: ['UNAVAILABLE', 'unloaded'],
+          refused: {
+            status: 'StatusCode.NOT_FOUND',
+            message: "Request for unknown model: 'pico.unet_cfg' has no available versions",
+          },
+          ready: true,
+          sha256,
+          unknown: {
+            status: 'StatusCode.INTERNAL',
+            message: "failed to load 'nope', failed to poll from model repository",
+          },
+        },
         refusals: {
           unknown: {
             status: 'StatusCode.NOT_FOUND',

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 
 import numpy as np
 import tritonclient.grpc as triton
@@ -80,6 +81,16 @@ def infer(client):
     }
 
 
+def unregister(client, name):
+    """Triton lets go of a region a moment after the answer, and refuses until then."""
+    for _ in range(600):
+        refused = refusal(lambda: client.unregister_system_shared_memory(name))
+        if refused is None:
+            return
+        time.sleep(0.05)
+    raise AssertionError(refused)
+
+
 def share(client):
     """The U-Net's inputs and its output in shared memory; the digest must be the one of `infer`."""
     arrays = unet_arrays()
@@ -99,11 +110,35 @@ def share(client):
         wanted.set_shared_memory(name, noise, offset)
         client.infer(UNET, inputs, outputs=[wanted], client_timeout=30)
         listed = list(client.get_system_shared_memory_status().regions)
-        client.unregister_system_shared_memory(name)
+        unregister(client, name)
         got = shm.get_contents_as_numpy(region, np.float32, [2, 4, 16, 16], offset)
         return {"listed": listed == [name], "sha256": hashlib.sha256(got.tobytes()).hexdigest()}
     finally:
         shm.destroy_shared_memory_region(region)
+
+
+def manage(client):
+    """Statistics, and a model that is unloaded and loaded again."""
+    before = client.get_inference_statistics(UNET).model_stats[0]
+    client.unload_model(UNET)
+    for _ in range(600):
+        states = {model.name: (model.state, model.reason) for model in client.get_model_repository_index().models}
+        if states[UNET][0] == "UNAVAILABLE":
+            break
+        time.sleep(0.05)
+    refused = refusal(lambda: client.infer(UNET, unet_inputs()))
+    client.load_model(UNET)
+    answer = client.infer(UNET, unet_inputs(), client_timeout=30).as_numpy("noise_pred")
+    after = client.get_inference_statistics(UNET, "1").model_stats[0]
+    return {
+        "counts": [[each.inference_count, each.execution_count] for each in (before, after)],
+        "batches": [[each.batch_size, each.compute_infer.count] for each in before.batch_stats],
+        "unloaded": states[UNET],
+        "refused": refused,
+        "ready": client.is_model_ready(UNET),
+        "sha256": hashlib.sha256(answer.tobytes()).hexdigest(),
+        "unknown": refusal(lambda: client.load_model("nope")),
+    }
 
 
 def refusals(client):
@@ -117,7 +152,7 @@ def refusals(client):
 
 def main():
     with triton.InferenceServerClient(sys.argv[1]) as client:
-        seen = {call.__name__: call(client) for call in (describe, infer, share, refusals)}
+        seen = {call.__name__: call(client) for call in (describe, infer, share, manage, refusals)}
         print(json.dumps(seen))
 
 

@@ -12,6 +12,7 @@ import type {
   ModelInferResponse,
   ModelMetadata,
   ModelRef,
+  ModelStatistics,
   ServerMetadata,
   SharedRegion,
 } from './messages.ts';
@@ -57,6 +58,12 @@ export interface KserveClient extends AsyncDisposable {
   modelConfig(model: ModelRef, signal?: AbortSignal): Promise<ModelConfig>;
   /** Every model of the server's repositories, in whatever state. */
   repositoryIndex(signal?: AbortSignal): Promise<readonly ModelIndex[]>;
+  /** Resolves when the model is ready, in the time of an inference. Does nothing when it is ready already. */
+  loadModel(name: string, signal?: AbortSignal): Promise<void>;
+  /** Resolves at once, also for unknown models: that a model is gone shows in `repositoryIndex`. */
+  unloadModel(name: string, signal?: AbortSignal): Promise<void>;
+  /** Of one model, or of all that are ready when `model` has no name. */
+  modelStatistics(model: Partial<ModelRef>, signal?: AbortSignal): Promise<readonly ModelStatistics[]>;
   modelInfer(request: ModelInferRequest, signal?: AbortSignal): Promise<ModelInferResponse>;
   /** The regions of shared memory that the server knows, whoever registered them. */
   sharedRegions(signal?: AbortSignal): Promise<readonly SharedRegion[]>;
@@ -99,6 +106,14 @@ export function connectKserve(options: KserveOptions): KserveClient {
     },
     repositoryIndex: async (signal) =>
       (await call(service.RepositoryIndex, { ready: false }, { signal })).models,
+    loadModel: async (name, signal) => {
+      await call(service.RepositoryModelLoad, { model_name: name }, { timeoutMs: callTimeoutMs, signal });
+    },
+    unloadModel: async (name, signal) => {
+      await call(service.RepositoryModelUnload, { model_name: name }, { signal });
+    },
+    modelStatistics: async ({ name = '', version = '' }, signal) =>
+      (await call(service.ModelStatistics, { name, version }, { signal })).model_stats,
     modelInfer: (request, signal) => call(service.ModelInfer, request, { timeoutMs: callTimeoutMs, signal }),
     sharedRegions: async (signal) =>
       Object.values((await call(service.SystemSharedMemoryStatus, { name: '' }, { signal })).regions),

@@ -61,6 +61,8 @@ export interface ModelConfig {
   readonly input: readonly ModelTensor[];
   readonly output: readonly ModelTensor[];
   readonly instance_group: readonly InstanceGroup[];
+  /** Set when the server runs requests that wait together as one. */
+  readonly dynamic_batching?: object | null;
   readonly default_model_filename: string;
 }
 
@@ -70,6 +72,45 @@ export interface ModelIndex {
   /** READY, LOADING, UNLOADING, UNAVAILABLE; a server may leave it empty for a model it never loaded. */
   readonly state: string;
   readonly reason: string;
+}
+
+/** How often something happened, and how long it took in all. */
+export interface StatisticDuration {
+  readonly count: number;
+  /** Nanoseconds, summed over `count`. */
+  readonly ns: number;
+}
+
+/** Of requests, since the model was loaded. */
+export interface InferStatistics {
+  /** Over the whole of a request. */
+  readonly success: StatisticDuration;
+  readonly fail: StatisticDuration;
+  /** The parts of a request that succeeded: waiting, and its share of an execution. */
+  readonly queue: StatisticDuration;
+  readonly compute_input: StatisticDuration;
+  readonly compute_infer: StatisticDuration;
+  readonly compute_output: StatisticDuration;
+}
+
+/** Of executions with one number of rows. */
+export interface InferBatchStatistics {
+  readonly batch_size: number;
+  readonly compute_input: StatisticDuration;
+  readonly compute_infer: StatisticDuration;
+  readonly compute_output: StatisticDuration;
+}
+
+export interface ModelStatistics {
+  readonly name: string;
+  readonly version: string;
+  /** Milliseconds since the epoch; 0 before the first. */
+  readonly last_inference: number;
+  /** Rows that were answered, whatever the executions that they ran in. */
+  readonly inference_count: number;
+  readonly execution_count: number;
+  readonly inference_stats: InferStatistics;
+  readonly batch_stats: readonly InferBatchStatistics[];
 }
 
 /** A tensor's elements in the field of its type, for clients that do not send raw bytes. */

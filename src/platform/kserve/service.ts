@@ -7,11 +7,18 @@ import type {
   ModelInferResponse,
   ModelMetadata,
   ModelRef,
+  ModelStatistics,
   ServerMetadata,
   SharedRegion,
 } from './messages.ts';
 
 type Empty = Readonly<Record<string, never>>;
+
+interface RepositoryModel {
+  readonly model_name: string;
+  /** Another configuration, or files to load instead: nothing here sends or takes any. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
 
 /** The calls of `inference.GRPCInferenceService` that are made or answered here. */
 export interface KserveService {
@@ -25,6 +32,9 @@ export interface KserveService {
     { readonly ready: boolean },
     { readonly models: readonly ModelIndex[] }
   >;
+  readonly RepositoryModelLoad: MethodDefinition<RepositoryModel, Empty>;
+  readonly RepositoryModelUnload: MethodDefinition<RepositoryModel, Empty>;
+  readonly ModelStatistics: MethodDefinition<ModelRef, { readonly model_stats: readonly ModelStatistics[] }>;
   readonly ModelInfer: MethodDefinition<ModelInferRequest, ModelInferResponse>;
   readonly SystemSharedMemoryStatus: MethodDefinition<
     { readonly name: string },
