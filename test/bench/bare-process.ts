@@ -3,6 +3,8 @@ import { once } from 'node:events';
 
 /** A reference that runs in a process of its own. Disposing ends it. */
 export interface BareProcess extends AsyncDisposable {
+  /** What it said when it was ready. */
+  readonly hello: unknown;
   /** Sends it a number and resolves when it answers; rejects when it ends instead. */
   ask(count: number): Promise<void>;
 }
@@ -11,15 +13,17 @@ export interface BareProcess extends AsyncDisposable {
 export async function startBareProcess(script: string, args: readonly string[]): Promise<BareProcess> {
   const child = fork(new URL(script, import.meta.url), args, { execArgv: [] });
   const exited = once(child, 'exit');
-  const answer = async () => {
+  const answer = async (): Promise<unknown> => {
     const ended = exited.then(() => Promise.reject(new Error(`${script} has ended.`)));
-    await Promise.race([once(child, 'message'), ended]);
+    const [said] = await Promise.race([once(child, 'message'), ended]);
+    return said;
   };
-  await answer();
+  const hello = await answer();
   return {
-    ask(count) {
+    hello,
+    async ask(count) {
       child.send(count);
-      return answer();
+      await answer();
     },
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');

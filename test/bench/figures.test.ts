@@ -1,5 +1,5 @@
 import { describe as group, expect, it } from 'vitest';
-import { describe, figureOf } from './figures.ts';
+import { describe, figureOf, percentile } from './figures.ts';
 
 const ABOUT = { name: 'serve.rate', reference: 'a bare loop', aim: '>= 0.9', unit: 'pictures/s' };
 const PAIRS = [
@@ -26,5 +26,13 @@ group('a figure', () => {
     expect(describe(figureOf(ABOUT, PAIRS))).toBe(
       'serve.rate: 0.5 of a bare loop (0.2 to 1 in 3 pairs; 6 against 10 pictures/s), aim >= 0.9',
     );
+  });
+});
+
+group('a percentile', () => {
+  it('is the least value that the share does not exceed', () => {
+    const values = Array.from({ length: 200 }, (_, i) => 200 - i);
+    expect([0.5, 0.99, 1].map((share) => percentile(values, share))).toEqual([100, 198, 200]);
+    expect(percentile([], 0.99)).toBeNaN();
   });
 });

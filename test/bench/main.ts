@@ -5,6 +5,7 @@ import { interruptible } from '../../src/cli/interruptible.ts';
 import { printJson } from '../../src/cli/output.ts';
 import type { Bench } from './bench.ts';
 import { describe, describeMachine, machine } from './figures.ts';
+import { benchKserve } from './kserve.ts';
 import { benchServe } from './serve.ts';
 import { benchStart } from './start.ts';
 
@@ -50,5 +51,10 @@ program.addCommand(
   benchCommand(host, benchStart)
     .name('start')
     .description('time to ready of a second start, and memory at rest, under load and after it'),
+);
+program.addCommand(
+  benchCommand(host, benchKserve)
+    .name('kserve')
+    .description('calls of the KServe driver against bare gRPC, and health calls of a node at work'),
 );
 await program.parseAsync();
