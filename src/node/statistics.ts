@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { ModelStatistics, StatisticDuration } from '../platform/kserve/index.ts';
+import { rowsOf } from './batches.ts';
 import type { BatchOutcome, Execution } from './run-batch.ts';
 import type { ComputeTimes } from './worker-messages.ts';
 
@@ -61,7 +62,7 @@ export function createStatistics({ clock }: { readonly clock: Clock }): Statisti
     note(outcome) {
       if (outcome.kind === 'DONE') executed(outcome.execution);
       if (outcome.kind !== 'FAILED') return;
-      for (const { job, addedMs } of outcome.batch)
+      for (const { job, addedMs } of outcome.batch.filter((each) => rowsOf(each.job) > 0))
         add(countsOf(job.model).fail, clock.monotonicMs() - addedMs);
     },
     of: (model, version) => toMessage(model, version, models.get(model) ?? newCounts()),
