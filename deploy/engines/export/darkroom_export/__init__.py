@@ -1,0 +1,1 @@
+"""The one exporter: a diffusers folder becomes a bundle whose graphs hold no weights."""

@@ -1,0 +1,109 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from darkroom_export.bundle import open_bundle
+from darkroom_export.errors import ExportError
+
+_DESCRIPTION = "Makes bundles for Darkroom: a diffusers folder with weightless ONNX graphs and a manifest."
+
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command. Returns the exit status: 0, or 1 with the reason on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except ExportError as error:
+        print(f"darkroom_export: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("darkroom_export", description=_DESCRIPTION)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_export(commands)
+    _add_check(commands)
+    return parser
+
+
+def _add_export(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "export",
+        help="make a bundle of a diffusers folder",
+        description="Exports SOURCE, a diffusers folder of a StableDiffusionPipeline in safetensors, to the new "
+        "folder OUT. With --base, what SOURCE lacks is shared with that bundle, and its graphs must be the same.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.add_argument("source", type=Path, metavar="SOURCE", help="the diffusers folder")
+    command.add_argument("out", type=Path, metavar="OUT", help="the bundle's folder, which must not exist")
+    command.add_argument("--licence", required=True, help="SPDX expression for the weights")
+    command.add_argument("--name", help="the bundle's name; that of OUT when it is not given")
+    command.add_argument("--version", type=int, default=1, help="its version: other weights are a new one")
+    command.add_argument("--base", type=Path, help="the bundle beside OUT that this is a variant of")
+    command.add_argument("--family", help="the set of graphs; the base's when it is not given")
+    command.add_argument("--max-batch", type=int, default=8, help="rows of one call")
+    command.add_argument("--scheduler", default="DPM_SOLVER_MULTISTEP", help="default of a job")
+    command.add_argument("--sigma-schedule", default="KARRAS", help="default of a job")
+    command.add_argument("--steps", type=int, default=25, help="default of a job")
+    command.add_argument("--guidance-scale", type=float, default=4.0, help="default of a job")
+    command.set_defaults(run=_export)
+
+
+def _add_check(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "check",
+        help="check the graphs of bundles",
+        description="Checks every graph of each BUNDLE: that onnx takes it, that it has nothing that TensorRT refuses, "
+        "that its inputs and outputs are the manifest's, and that no parameter is left inside. Needs no torch.",
+    )
+    command.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help="a bundle's folder")
+    command.set_defaults(run=_check)
+
+
+def _export(options: argparse.Namespace) -> int:
+    # torch takes seconds to import, and --help must not wait for it.
+    from darkroom_export.export import Order, export_bundle
+    from darkroom_export.manifest import Settings
+
+    base = open_bundle(options.base) if options.base else None
+    family = options.family or (base and base.manifest["family"])
+    if not family:
+        raise ExportError("Name the --family: the set of graphs that this bundle founds.")
+    settings = Settings(
+        name=options.name or options.out.name,
+        version=options.version,
+        family=family,
+        licence=options.licence,
+        max_batch=options.max_batch,
+        scheduler=options.scheduler,
+        sigma_schedule=options.sigma_schedule,
+        steps=options.steps,
+        guidance_scale=options.guidance_scale,
+    )
+    export_bundle(Order(options.source, options.out, settings, base), _say)
+    print(options.out)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from darkroom_export.checks import check_bundle
+
+    broken = 0
+    for folder in options.bundles:
+        for name, complaints in check_bundle(open_bundle(folder)).items():
+            broken += len(complaints)
+            print(f"{folder} {name}: {'; '.join(complaints) or 'sound'}")
+    return 1 if broken else 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
