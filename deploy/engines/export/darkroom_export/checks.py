@@ -15,11 +15,11 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, checker, shape_inferen
 from darkroom_export.bundle import Bundle, path_from
 from darkroom_export.parameters import parameters_inside, unread_tensors, wrong_pointers
 
-# The highest at which attention is still decomposed: the operator of 23 ends TensorRT's builder with a signal.
+# Attention is still decomposed here; the operator of 23 is one that TensorRT takes in some shapes alone.
 _OPSET_MAX = 20
 
 _REFUSED_OPERATORS = {
-    "Attention": "TensorRT's builder dies of it when the batch is open",
+    "Attention": "TensorRT refuses it in fp32 and with small heads",
     "Det": "TensorRT does not have it",
     "MaxUnpool": "TensorRT does not have it",
     "Unique": "TensorRT does not have it",

@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_export(commands)
     _add_check(commands)
+    _add_compile(commands)
     return parser
 
 
@@ -67,6 +68,19 @@ def _add_check(commands: _Commands) -> None:
     )
     command.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help="a bundle's folder")
     command.set_defaults(run=_check)
+
+
+def _add_compile(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "compile",
+        help="let TensorRT-RTX build the graphs of a bundle",
+        description="Builds every graph of BUNDLE with NVIDIA's TensorRT-RTX for each compute capability, ahead of "
+        "time and without a GPU, and throws the engines away. Needs what requirements-tensorrt.txt lists.",
+    )
+    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle's folder")
+    command.add_argument("--part", nargs="+", help="these parts alone")
+    command.add_argument("--sm", nargs="+", help="compute capabilities, such as 8.9")
+    command.set_defaults(run=_compile)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -105,5 +119,23 @@ def _check(options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def _compile(options: argparse.Namespace) -> int:
+    from darkroom_export.engines import CAPABILITIES, build_engines, profile_of
+
+    bundle = open_bundle(options.bundle)
+    unknown = set(options.part or ()) - set(bundle.manifest["parts"])
+    if unknown:
+        raise ExportError(f"{options.bundle} has no part {', '.join(sorted(unknown))}.")
+    refused = 0
+    for part in options.part or bundle.manifest["parts"]:
+        capabilities = tuple(options.sm or CAPABILITIES)
+        for build in build_engines(bundle.graph(part), profile_of(bundle, part), capabilities):
+            refused += not build.ok
+            verdict = f"{build.plan_bytes / 1e6:.1f} MB" if build.ok else f"refused: {build.errors[0]}"
+            _say(f"{part} SM {build.capability}: {build.layers} layers, {verdict}, {build.seconds:.1f} s")
+    return 1 if refused else 0
+
+
 def _say(line: str) -> None:
+    """Results and progress of long commands: stdout is for what a script reads."""
     print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,89 @@
+"""Asks NVIDIA's TensorRT-RTX whether it takes a graph: an ahead-of-time build, which needs no GPU.
+
+It proves that the parser reads the graph, that types, shapes and profile agree, and that the compiler lowers it for
+an architecture. It proves nothing about numbers, speed or memory, and nothing about classic TensorRT or Hopper.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom_export.bundle import Bundle
+from darkroom_export.errors import ExportError
+
+Profile = dict[str, list[list[int]]]
+
+# Ampere, Ada and Blackwell.
+CAPABILITIES = ("8.0", "8.6", "8.9", "12.0")
+
+_CHILD = Path(__file__).with_name("tensorrt_child.py")
+
+
+@dataclass(frozen=True)
+class Build:
+    """What became of one graph for one compute capability. `seconds` are of the whole build."""
+
+    capability: str
+    ok: bool
+    errors: list[str]
+    layers: int
+    plan_bytes: int
+    seconds: float
+
+
+def profile_of(bundle: Bundle, part: str) -> Profile:
+    """For each input its smallest, usual and largest shape.
+
+    Rows are 1, 2 and the manifest's `maxBatch`; the largest picture has twice the native side, and the longest
+    prompt two windows of tokens.
+    """
+    manifest = bundle.manifest
+    pixels = manifest["nativeSize"]
+    cells = pixels // manifest["latentFactor"]
+    tokens = manifest["tokensMax"]
+    open_sizes = {
+        "sample": cells,
+        "latents": cells,
+        "images": pixels,
+        "encoder_hidden_states": tokens,
+        "uncond_hidden_states": tokens,
+    }
+    spec = manifest["parts"][part]
+
+    def shape(tensor: dict[str, Any], rows: int, times: int) -> list[int]:
+        inner = [size if size >= 0 else times * open_sizes[tensor["name"]] for size in tensor["shape"][1:]]
+        return [rows, *inner]
+
+    rows_and_times = ((1, 1), (2, 1), (spec["maxBatch"], 2))
+    return {tensor["name"]: [shape(tensor, *pair) for pair in rows_and_times] for tensor in spec["inputs"]}
+
+
+def build_engines(graph: Path, profile: Profile, capabilities: tuple[str, ...]) -> list[Build]:
+    """One build for each capability, in order. Raises an ExportError when TensorRT-RTX is not installed."""
+    builds: list[Build] = []
+    while len(builds) < len(capabilities):
+        # A process that a signal ended is followed by another one, for what it did not come to.
+        builds += _build_until_it_ends(graph, profile, capabilities[len(builds) :])
+    return builds
+
+
+def _build_until_it_ends(graph: Path, profile: Profile, capabilities: tuple[str, ...]) -> list[Build]:
+    order = {"graph": str(graph), "profile": profile, "capabilities": capabilities}
+    # -P: the modules beside the script are not the standard library's.
+    command = [sys.executable, "-P", str(_CHILD)]
+    child = subprocess.run(command, input=json.dumps(order), capture_output=True, text=True, check=False)
+    builds = [_to_build(json.loads(line)) for line in child.stdout.splitlines()]
+    if child.returncode > 0:
+        raise ExportError(f"TensorRT-RTX cannot be asked: {child.stderr.strip().splitlines()[-1]}")
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        builds.append(Build(capabilities[len(builds)], False, [f"TensorRT-RTX ended with {name}."], 0, 0, 0.0))
+    return builds
+
+
+def _to_build(line: dict[str, Any]) -> Build:
+    return Build(line["capability"], line["ok"], line["errors"], line["layers"], line["planBytes"], line["seconds"])
