@@ -13,6 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from darkroom_export.bundle import read_json
 from darkroom_export.errors import ExportError
+from darkroom_export.weights import read_stored_tensors
 
 INDEX = "model_index.json"
 PIPELINE = "StableDiffusionPipeline"
@@ -46,7 +47,7 @@ class Component:
 
 _DIFFUSERS_FILE = "diffusion_pytorch_model.safetensors"
 
-# Attention as matrix products: TensorRT breaks on ONNX's operator for it. diffusers' own models are traced so anyway.
+# Attention as matrix products, as diffusers' own models are traced: TensorRT refuses ONNX's operator in fp32.
 _CLIP_OPTIONS = {"attn_implementation": "eager"}
 # True needs another package, and saves memory that these models do not need.
 _DIFFUSERS_OPTIONS = {"low_cpu_mem_usage": False}
@@ -80,15 +81,19 @@ def check_source(source: Path, has_base: bool) -> tuple[Component, ...]:
 def load_component(folder: Path, component: Component) -> Any:
     """The model in evaluation mode, fp32. Only safetensors are read. Raises an ExportError when it cannot be."""
     try:
-        model = component.model_class.from_pretrained(
+        model, loading = component.model_class.from_pretrained(
             folder,
             torch_dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,
+            output_loading_info=True,
             **component.options,
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ExportError(f"{folder} cannot be read as {component.model_class.__name__}: {error}") from error
+    if loading["missing_keys"]:
+        # The libraries would draw them at random and say so in a warning.
+        raise ExportError(f"{folder / component.weights} lacks {', '.join(sorted(loading['missing_keys']))}.")
     return model.eval()
 
 
@@ -113,8 +118,10 @@ def _check_whole(source: Path) -> None:
 
 
 def _check_weights(folder: Path, component: Component) -> None:
-    if not (folder / component.weights).is_file():
-        raise ExportError(f"{folder} has no {component.weights}. Weights are read from safetensors alone, in one file.")
+    weights = folder / component.weights
+    if not weights.is_file():
+        raise ExportError(f"{folder} has no {weights.name}. Weights are read from safetensors alone, in one file.")
+    read_stored_tensors(weights)
 
 
 def _check_conditions(config_path: Path) -> None:
