@@ -19,6 +19,8 @@ export default defineConfig({
       }),
       project('parity', ['test/parity/**/*.test.ts'], { testTimeout: 60_000 }),
       project('engines', ['test/engines/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
+      // One at a time: each of them uses a core, for up to minutes.
+      project('export', ['test/export/**/*.test.ts'], { testTimeout: 1_200_000 }),
       project('db', ['test/db/**/*.test.ts'], {
         testTimeout: 30_000,
         hookTimeout: 60_000,
