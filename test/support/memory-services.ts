@@ -185,10 +185,13 @@ export function createMemoryServices(): MemoryServices {
         calls.push('images');
         return new Map(jobIds.flatMap((id) => jobs.get(id) ?? []).map(({ job }) => [job.id, [imageOf(job)]]));
       },
-      link: ({ id }) => ({
+      pictureLink: async ({ id }) => ({
         url: `http://127.0.0.1/objects/${id}.png`,
-        urlExpiresAt: new Date(60_000),
-        thumbnailUrl: `http://127.0.0.1/objects/${id}.webp`,
+        expiresAt: new Date(60_000),
+      }),
+      thumbnailLink: async ({ id }) => ({
+        url: `http://127.0.0.1/objects/${id}.webp`,
+        expiresAt: new Date(60_000),
       }),
     },
     events: {

@@ -80,7 +80,7 @@ describe('image links', () => {
   it('grant the one picture as a download under its name, for five minutes', async () => {
     await using objects = await openObjects();
     const links = createImageLinks({ objects, clock: systemClock });
-    const { url, expiresAt } = links.link('ten/a.png', { filename: 'img_1.png' });
+    const { url, expiresAt } = await links.link('ten/a.png', { filename: 'img_1.png' });
     const { pathname, search } = new URL(url);
     expect(objects.verifySignedPath(pathname + search)).toEqual({
       key: 'ten/a.png',

@@ -15,11 +15,11 @@ const LINK_SECONDS = 300;
 /** Links that save the picture under its name: a browser never renders what a tenant made in our name. */
 export function createImageLinks({ objects, clock, linkSeconds = LINK_SECONDS }: ImageLinksDeps): ImageLinks {
   return {
-    link(objectKey, { filename }) {
+    async link(objectKey, { filename }) {
       // Whole seconds, as the signature counts: the link never dies before the time it names.
       const expiresAt = new Date((Math.floor(clock.nowMs() / 1000) + linkSeconds) * 1000);
       return {
-        url: objects.signGet(objectKey, { expiresAt, filename, disposition: 'attachment' }),
+        url: await objects.signGet(objectKey, { expiresAt, filename, disposition: 'attachment' }),
         expiresAt,
       };
     },

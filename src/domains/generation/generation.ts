@@ -12,13 +12,6 @@ import { list } from './list.ts';
 import { findJob, listImages } from './store.ts';
 import { submit } from './submit.ts';
 
-/** Where one picture can be fetched until the links expire. */
-export interface PictureLinks {
-  readonly url: string;
-  readonly urlExpiresAt: Date;
-  readonly thumbnailUrl: string;
-}
-
 export type Generation = ReturnType<typeof createGeneration>;
 
 /** Jobs and pictures, as a tenant sees them. */
@@ -54,13 +47,12 @@ export function createGeneration(deps: GenerationDeps) {
       return Map.groupBy(images, (image) => image.jobId);
     },
 
-    /** Links that anyone who has them can fetch until they expire. */
-    link(image: Image): PictureLinks {
-      const picture: ImageLink = links.link(image.objectKey, {
-        filename: `${image.id}.${image.format.toLowerCase()}`,
-      });
-      const thumbnail = links.link(image.thumbnailKey, { filename: `${image.id}-thumbnail.webp` });
-      return { url: picture.url, urlExpiresAt: picture.expiresAt, thumbnailUrl: thumbnail.url };
-    },
+    /** A link that anyone who has it can fetch the picture under until it expires. */
+    pictureLink: ({ id, format, objectKey }: Image): Promise<ImageLink> =>
+      links.link(objectKey, { filename: `${id}.${format.toLowerCase()}` }),
+
+    /** As `pictureLink`, for the small picture. */
+    thumbnailLink: ({ id, thumbnailKey }: Image): Promise<ImageLink> =>
+      links.link(thumbnailKey, { filename: `${id}-thumbnail.webp` }),
   };
 }

@@ -11,7 +11,7 @@ export type { NewProgress, NewStateEvent } from './events/store.ts';
 export { insertProgress, insertStateEvents } from './events/store.ts';
 export { createWaiters } from './events/waiters.ts';
 export type { GenerationDeps } from './deps.ts';
-export type { Generation, PictureLinks } from './generation.ts';
+export type { Generation } from './generation.ts';
 export { createGeneration } from './generation.ts';
 export type { JobFinding } from './check-submission.ts';
 export { JOB_FINDINGS } from './check-submission.ts';

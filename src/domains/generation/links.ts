@@ -4,8 +4,8 @@ export interface ImageLink {
   readonly expiresAt: Date;
 }
 
-/** Signs links to stored objects. No look-up and no network: one is made for every picture shown. */
+/** Signs links to stored objects. No look-up and no network: several are made for every picture shown. */
 export interface ImageLinks {
   /** `filename` is what a browser saves the picture as. */
-  link(objectKey: string, options: { readonly filename: string }): ImageLink;
+  link(objectKey: string, options: { readonly filename: string }): Promise<ImageLink>;
 }

@@ -1,7 +1,8 @@
 import type { ImageResolvers } from '../../generated/graphql/resolvers.ts';
 
 export const Image: ImageResolvers = {
-  url: (image, _args, { services }) => services.generation.link(image).url,
-  urlExpiresAt: (image, _args, { services }) => services.generation.link(image).urlExpiresAt,
-  thumbnailUrl: (image, _args, { services }) => services.generation.link(image).thumbnailUrl,
+  url: async (image, _args, { services }) => (await services.generation.pictureLink(image)).url,
+  urlExpiresAt: async (image, _args, { services }) =>
+    (await services.generation.pictureLink(image)).expiresAt,
+  thumbnailUrl: async (image, _args, { services }) => (await services.generation.thumbnailLink(image)).url,
 };

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { ObjectHead } from './object-store.ts';
+import { CONTENT_TYPE_CHARS_MAX, checkContentType } from './content-type.ts';
 import { ObjectError } from './object-store.ts';
 
 /**
@@ -13,17 +14,13 @@ import { ObjectError } from './object-store.ts';
  *   112 magic
  */
 export const FOOTER_BYTES = 120;
-export const CONTENT_TYPE_CHARS_MAX = 80;
 
 const SHA256_BYTES = 32;
 const MAGIC = Buffer.from('DKOBJ\0\0\x01', 'latin1');
-const CONTENT_TYPE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
 /** Throws INVALID_KEY when the content type cannot be kept. */
 export function toFooter(contentType: string, sha256: Buffer): Buffer {
-  if (contentType.length > CONTENT_TYPE_CHARS_MAX || !CONTENT_TYPE.test(contentType)) {
-    throw new ObjectError('INVALID_KEY', `Not a content type: ${JSON.stringify(contentType.slice(0, 80))}.`);
-  }
+  checkContentType(contentType);
   const footer = Buffer.alloc(FOOTER_BYTES);
   footer.write(contentType, 'latin1');
   sha256.copy(footer, CONTENT_TYPE_CHARS_MAX);

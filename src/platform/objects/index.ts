@@ -11,5 +11,6 @@ export type {
   StoredObject,
 } from './object-store.ts';
 export { ObjectError } from './object-store.ts';
+export type { S3Settings } from './s3-client.ts';
 export type { SignedGet } from './signed-path.ts';
 export { OBJECTS_PATH } from './signed-path.ts';

@@ -82,6 +82,18 @@ describe('the local store', () => {
     expect(await readdir(folder.path)).toEqual(['+incoming']);
   });
 
+  it('holds a key and longer ones below it side by side', async () => {
+    await using folder = await makeFolder();
+    const store = await openIn(folder.path);
+    const keys = async () => (await Array.fromAsync(store.list(''))).map(({ key }) => key);
+    await store.put('a/b/c', new Uint8Array(3), png);
+    await store.put('a/b', new Uint8Array(2), png);
+    await store.put('a', new Uint8Array(1), png);
+    expect(await keys()).toEqual(['a', 'a/b', 'a/b/c']);
+    await store.delete('a');
+    expect(await keys()).toEqual(['a/b', 'a/b/c']);
+  });
+
   it('refuses to start, and says what to do, where it cannot write', async () => {
     await using folder = await makeFolder();
     await writeFile(join(folder.path, 'file'), '');
@@ -102,7 +114,7 @@ describe('the local store', () => {
     await using folder = await makeFolder();
     const store = await openIn(folder.path, 'https://pictures.example.com');
     const expiresAt = new Date(systemClock.nowMs() + 60_000);
-    const url = store.signGet('ten/a.png', { expiresAt, disposition: 'attachment', filename: 'a.png' });
+    const url = await store.signGet('ten/a.png', { expiresAt, disposition: 'attachment', filename: 'a.png' });
     expect(url).toMatch(/^https:\/\/pictures\.example\.com\/objects\/ten\/a\.png\?expires=\d+&/);
     const path = url.slice('https://pictures.example.com'.length);
     expect(store.verifySignedPath(path)).toEqual({

@@ -60,7 +60,7 @@ export async function openLocalStore(deps: LocalStoreDeps): Promise<LocalStore> 
     head: (key) => headObject(directory, key),
     delete: (key) => deleteObject(directory, key),
     list: (prefix) => listObjects(directory, prefix),
-    signGet: (key: string, options: SignOptions) => deps.baseUrl() + signPath(deps, key, options),
+    signGet: async (key: string, options: SignOptions) => deps.baseUrl() + signPath(deps, key, options),
     verifySignedPath: (pathAndQuery, method = 'GET') => verifyPath(deps, pathAndQuery, method),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

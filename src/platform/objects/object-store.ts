@@ -62,10 +62,11 @@ export interface SignOptions {
 /**
  * Immutable bytes under keys. A key is 1 to 512 characters of `A-Za-z0-9._-` in segments joined by
  * single slashes; no segment is empty, `.`, `..` or longer than 200. Keys are made by the program,
- * never from what a user typed, and never differ from each other by case alone.
+ * never from what a user typed, and never differ from each other by case alone. None is the folder of
+ * another (`a` and `a/b`): some servers keep objects as files and have no place for both.
  *
- * Every method rejects (`signGet` throws) with an `ObjectError`: INVALID_KEY before anything is
- * touched, UNAVAILABLE when the store does not answer as it should.
+ * Every method rejects with an `ObjectError`: INVALID_KEY before anything is touched, UNAVAILABLE when
+ * the store does not answer as it should.
  */
 export interface ObjectStore extends AsyncDisposable {
   /**
@@ -79,11 +80,12 @@ export interface ObjectStore extends AsyncDisposable {
   head(key: string): Promise<ObjectHead | null>;
   /** Succeeds as well when there is no such object. */
   delete(key: string): Promise<void>;
-  /** Objects whose key starts with `prefix` (`''`: all), ordered by key as ASCII text. */
+  /** Objects whose key starts with `prefix` (`''`: all), each once and in no promised order. */
   list(prefix: string): AsyncIterable<ListedObject>;
   /**
-   * A URL that lets whoever has it read the object until `expiresAt`. Does not look whether the
-   * object exists. Throws a `RangeError` when the expiry is further ahead than seven days.
+   * A URL that lets whoever has it read the object until `expiresAt`. Asks nobody, and so does not look
+   * whether the object exists. Rejects with a `RangeError` when the expiry is further ahead than seven
+   * days.
    */
-  signGet(key: string, options: SignOptions): string;
+  signGet(key: string, options: SignOptions): Promise<string>;
 }

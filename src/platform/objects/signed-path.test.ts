@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../kernel/clock.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import type { SignOptions } from './object-store.ts';
-import { EXPIRY_SECONDS_MAX, signPath, verifyPath } from './signed-path.ts';
+import { EXPIRY_SECONDS_MAX } from './link-terms.ts';
+import { signPath, verifyPath } from './signed-path.ts';
 
 const nowMs = 1_800_000_000_000;
 const clockAt = (ms: number): Clock => ({ ...systemClock, nowMs: () => ms });

@@ -1,13 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.ts';
-import { checkKey, isKey } from './keys.ts';
+import { isKey } from './keys.ts';
+import { checkLinkTerms, latestExpiry } from './link-terms.ts';
 import type { SignOptions } from './object-store.ts';
-import { ObjectError } from './object-store.ts';
 
 /** Where signed objects are served, on a path of its own. */
 export const OBJECTS_PATH = '/objects/';
-/** S3's own limit for presigned URLs, so that both stores promise the same. */
-export const EXPIRY_SECONDS_MAX = 7 * 24 * 60 * 60;
 
 /** What a valid signed path grants: reading this one object, presented in this way. */
 export interface SignedGet {
@@ -22,7 +20,6 @@ export interface SignedPathDeps {
   readonly clock: Clock;
 }
 
-const FILENAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
 const SIGNATURE = '&signature=';
 const SIGNED =
   /^\/objects\/([^?]+)\?expires=([1-9][0-9]{0,11})&disposition=(inline|attachment)(?:&filename=([A-Za-z0-9._-]+))?$/;
@@ -34,18 +31,8 @@ const SIGNED =
  * Throws INVALID_KEY for a bad key or file name and a `RangeError` for an expiry too far ahead.
  */
 export function signPath({ signingKey, clock }: SignedPathDeps, key: string, options: SignOptions): string {
-  checkKey(key);
   const { filename, disposition } = options;
-  if (filename !== undefined && !FILENAME.test(filename)) {
-    throw new ObjectError(
-      'INVALID_KEY',
-      `Not a file name for a link: ${JSON.stringify(filename.slice(0, 80))}.`,
-    );
-  }
-  const expires = Math.floor(options.expiresAt.getTime() / 1000);
-  if (!(expires > 0 && expires <= latestExpiry(clock))) {
-    throw new RangeError(`A signed URL lives at most ${EXPIRY_SECONDS_MAX} seconds.`);
-  }
+  const expires = checkLinkTerms(clock, key, options);
   const named = filename === undefined ? '' : `&filename=${filename}`;
   const unsigned = `${OBJECTS_PATH}${key}?expires=${expires}&disposition=${disposition}${named}`;
   return unsigned + SIGNATURE + signatureOf(signingKey, 'GET', unsigned);
@@ -74,10 +61,6 @@ function parseSigned(unsigned: string, clock: Clock): SignedGet | null {
   if (!isKey(key) || Number(expires) * 1000 <= clock.nowMs() || Number(expires) > latestExpiry(clock))
     return null;
   return { key, disposition: disposition === 'inline' ? 'inline' : 'attachment', filename: filename ?? null };
-}
-
-function latestExpiry(clock: Clock): number {
-  return Math.floor(clock.nowMs() / 1000) + EXPIRY_SECONDS_MAX;
 }
 
 function signatureOf(signingKey: Uint8Array, method: string, unsigned: string): string {
