@@ -3,6 +3,8 @@ import { openTokenizers, schedulerInfos } from './app/bundles.ts';
 import { watchDatabase } from './app/failure-log.ts';
 import type { Meter } from './app/meter.ts';
 import { startMeter } from './app/meter.ts';
+import type { Objects } from './app/objects.ts';
+import { openObjects } from './app/objects.ts';
 import { seedModels } from './app/seed-models.ts';
 import { untilServed } from './app/until-served.ts';
 import type { BackgroundSettings } from './background/index.ts';
@@ -46,8 +48,7 @@ import type { Bundle } from './platform/bundles/index.ts';
 import type { Db } from './platform/db/index.ts';
 import { checkWalls, isReachable, openDb, openListener } from './platform/db/index.ts';
 import { serveMetrics, serveObjects } from './platform/http/index.ts';
-import type { LocalStore } from './platform/objects/index.ts';
-import { OBJECTS_PATH, openLocalStore } from './platform/objects/index.ts';
+import { OBJECTS_PATH } from './platform/objects/index.ts';
 import type { Logger } from './platform/telemetry/index.ts';
 import { EXPOSITION_CONTENT_TYPE } from './platform/telemetry/index.ts';
 
@@ -66,6 +67,7 @@ export interface AppOptions {
   readonly seedUrl: string | null;
   readonly pepper: Uint8Array;
   readonly signingKey: Uint8Array;
+  /** Where pictures are kept unless the configuration names a bucket. */
   readonly objectsDirectory: string;
   /** The models that the platform offers: what is made known of them, and what the API reads prompts with. */
   readonly bundles: readonly Bundle[];
@@ -188,7 +190,7 @@ interface Base {
 interface Drivers {
   readonly pool: (role: keyof typeof POOL_MAX) => Db;
   readonly doorbell: () => Promise<Doorbell>;
-  readonly objects: () => Promise<LocalStore>;
+  readonly objects: () => Promise<Objects>;
   /** What links to objects begin with. Known once the API listens; nobody can ask it for one before. */
   readonly baseUrl: { value: string };
 }
@@ -220,7 +222,16 @@ function createDrivers({ options, stack, clock, random, outage }: Base): Drivers
       ),
     ),
     objects: once(async () =>
-      stack.use(await openLocalStore({ directory, baseUrl: () => baseUrl.value, signingKey, clock, random })),
+      stack.use(
+        await openObjects({
+          s3: config.s3,
+          directory,
+          baseUrl: () => baseUrl.value,
+          signingKey,
+          clock,
+          random,
+        }),
+      ),
     ),
     baseUrl,
   };
@@ -288,7 +299,7 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
         clock,
         random,
       }),
-      blobs: createBlobs({ objects, clock, random }),
+      blobs: createBlobs({ objects: objects.store, clock, random }),
       pictures: createPictures(),
       findVersion: (id) => findVersion(dispatcherDb, id),
       newId,
@@ -309,7 +320,7 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
 async function openApi(base: Base, drivers: Drivers): Promise<Api> {
   const { options, stack, clock, random, meter } = base;
   const { config, introspection, port, logger } = options;
-  const objects = await drivers.objects();
+  const { served } = await drivers.objects();
   const operations = createOperations({ db: drivers.pool('app'), own: meter.own });
   const api = stack.use(
     await startApi({
@@ -324,12 +335,14 @@ async function openApi(base: Base, drivers: Drivers): Promise<Api> {
       random,
       readiness: async () => ((await isReachable(drivers.pool('app'))) ? [] : ['database']),
       routes(http) {
-        serveObjects(http, {
-          path: OBJECTS_PATH,
-          nowMs: () => clock.nowMs(),
-          verify: (pathAndQuery) => objects.verifySignedPath(pathAndQuery),
-          open: (key) => objects.open(key),
-        });
+        if (served !== null) {
+          serveObjects(http, {
+            path: OBJECTS_PATH,
+            nowMs: () => clock.nowMs(),
+            verify: (pathAndQuery) => served.verifySignedPath(pathAndQuery),
+            open: (key) => served.open(key),
+          });
+        }
         serveMetrics(http, {
           token: config.http.metricsToken,
           contentType: EXPOSITION_CONTENT_TYPE,
@@ -347,7 +360,8 @@ async function createServices(base: Base, drivers: Drivers): Promise<Omit<Servic
   const { bundles, pepper } = options;
   const bell = stack.use(createBell({ db: drivers.pool('app'), clock, logger: base.log }));
   const db = createTenantDb({ db: drivers.pool('app'), clock });
-  const links = createImageLinks({ objects: await drivers.objects(), clock });
+  const { store: objects } = await drivers.objects();
+  const links = createImageLinks({ objects, clock });
   const tokenizers = await openTokenizers(bundles);
   const platformVersion = packageJson.version;
   return {

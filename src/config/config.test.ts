@@ -25,6 +25,47 @@ describe('configuration', () => {
     expect(readConfig({ DATABASE_SYSTEM_URL }).config.database).toEqual({ system: DATABASE_SYSTEM_URL });
   });
 
+  const S3 = {
+    S3_ENDPOINT: 'https://s3.example.com/',
+    S3_REGION: 'eu-central-1',
+    S3_BUCKET: 'pictures',
+    S3_ACCESS_KEY_ID: 'AKIA',
+    S3_SECRET_ACCESS_KEY: 'hunter2',
+  };
+
+  it('keeps pictures in S3 with all five settings, and in the data folder with none', () => {
+    expect(readConfig({}).config.s3).toBeNull();
+    expect(readConfig({ ...S3, S3_ENDPOINT: 'http://127.0.0.1:8333' }).config.s3).toEqual({
+      endpoint: 'http://127.0.0.1:8333',
+      region: 'eu-central-1',
+      bucket: 'pictures',
+      accessKeyId: 'AKIA',
+      secretAccessKey: 'hunter2',
+    });
+    expect(readConfig(S3).config.s3?.endpoint).toBe('https://s3.example.com');
+  });
+
+  it.each(Object.keys(S3))('names %s when it alone is missing, and says no secret', (name) => {
+    const without = { ...S3, [name]: '' };
+    expect(() => readConfig(without)).toThrow(`all five settings; ${name} missing`);
+    expect(() => readConfig(without)).not.toThrow(/hunter2/);
+  });
+
+  it('takes for an endpoint what can be one, without a bucket in it', () => {
+    for (const S3_ENDPOINT of [
+      's3.example.com',
+      'ftp://s3.example.com',
+      'https://s3.example.com/pictures',
+      'https://user:hunter2@s3.example.com',
+      'https://s3.example.com?x=hunter2',
+    ]) {
+      expect(() => readConfig({ ...S3, S3_ENDPOINT })).toThrow(/S3_ENDPOINT must/);
+      expect(() => readConfig({ ...S3, S3_ENDPOINT })).not.toThrow(/hunter2/);
+    }
+    expect(() => readConfig({ ...S3, S3_BUCKET: 'Pictures/' })).toThrow(/S3_BUCKET must be the name/);
+    expect(() => readConfig({ ...S3, S3_REGION: 'eu central' })).toThrow(/S3_REGION must be/);
+  });
+
   it('names every setting at fault, and never its value', () => {
     const wrong = { DARKROOM_SECRET: 'hunter2', DARKROOM_LOG_LEVEL: 'loud', DATABASE_URL: 'mysql://secret' };
     expect(() => readConfig(wrong)).toThrow(/DARKROOM_LOG_LEVEL.*DARKROOM_SECRET.*DATABASE_URL/);

@@ -4,6 +4,8 @@ import type { Fault } from '../kernel/fault-points.ts';
 import { readFault } from './fault.ts';
 import type { DatabaseUrls } from './logins.ts';
 import { loginsIn } from './logins.ts';
+import type { S3Config } from './s3.ts';
+import { readS3, s3Environment } from './s3.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
@@ -14,6 +16,8 @@ export interface Config {
   readonly logLevel: LogLevel | null;
   /** The logins of an external Postgres that were given; null: the embedded one. */
   readonly database: DatabaseUrls | null;
+  /** Null: a folder in the data folder. */
+  readonly s3: S3Config | null;
   readonly http: {
     readonly host: string;
     /** The origin that clients reach the API under, when that is not where it listens. */
@@ -76,6 +80,7 @@ const environment = z.object({
   DATABASE_SYSTEM_URL: postgresUrl.optional(),
   DATABASE_LISTEN_URL: postgresUrl.optional(),
   DATABASE_MIGRATE_URL: postgresUrl.optional(),
+  ...s3Environment,
 });
 
 /** Reads the environment. Throws a `StartError` that names every setting at fault. */
@@ -92,6 +97,7 @@ export function readConfig(env: Environment): { readonly config: Config; readonl
     config: Object.freeze({
       logLevel: raw.DARKROOM_LOG_LEVEL ?? null,
       database: loginsIn(raw),
+      s3: readS3(raw),
       http: Object.freeze({
         host: raw.DARKROOM_HOST,
         publicUrl: toOrigin(raw.DARKROOM_PUBLIC_URL ?? ''),

@@ -3,9 +3,11 @@ import type { Picture } from '../diffusion/index.ts';
 import type { Reach } from '../kernel/fault-points.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { BlobStore } from './blobs.ts';
+import { BlobError } from './blobs.ts';
 import { decode } from './decode.ts';
 import type { Pictures, Rgb } from './pictures.ts';
 import type { Run } from './run.ts';
+import { Interrupted } from './run.ts';
 
 export interface FinishDeps {
   readonly blobs: BlobStore;
@@ -45,8 +47,8 @@ async function store(
   ]);
   const objectKey = `${base}.${EXTENSION[format]}`;
   const thumbnailKey = `${base}-thumbnail.webp`;
-  await deps.blobs.put(objectKey, file.bytes, file.contentType);
-  await deps.blobs.put(thumbnailKey, thumbnail.bytes, thumbnail.contentType);
+  await putBlob(run, deps.blobs, { key: objectKey, ...file });
+  await putBlob(run, deps.blobs, { key: thumbnailKey, ...thumbnail });
   return {
     id,
     tenantId,
@@ -62,4 +64,21 @@ async function store(
     objectKey,
     thumbnailKey,
   };
+}
+
+interface NewBlob {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  readonly contentType: string;
+}
+
+async function putBlob(run: Run, blobs: BlobStore, { key, bytes, contentType }: NewBlob): Promise<void> {
+  const { signal } = run.stopped;
+  try {
+    await blobs.put(key, bytes, { contentType, signal });
+  } catch (error) {
+    // A dispatcher that ends does not wait for the store. That counts against the job as little as any drain.
+    if (error instanceof BlobError && run.interruption === 'STOPPING') throw new Interrupted('STOPPING');
+    throw error;
+  }
 }

@@ -59,13 +59,22 @@ export interface TestAppOptions {
   readonly introspection?: boolean;
   /** By default one that says nothing. */
   readonly logger?: Logger;
+  /** Settings as the environment would give them. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 const PEPPER = Buffer.from('pepper of the tests');
-const DEFAULTS = { nodeAddress: null, models: MODELS, port: 0, introspection: false };
+const DEFAULTS = { nodeAddress: null, models: MODELS, port: 0, introspection: false, variables: {} };
 
 export async function startApp(options: TestAppOptions = {}, overrides: Overrides = {}): Promise<TestApp> {
-  const { nodeAddress, database: given, models, port, introspection } = { ...DEFAULTS, ...options };
+  const {
+    nodeAddress,
+    database: given,
+    models,
+    port,
+    introspection,
+    variables: env,
+  } = { ...DEFAULTS, ...options };
   await using stack = new AsyncDisposableStack();
   const database = given ?? stack.use(await createDatabase());
   const objectsDirectory = stack.adopt(await mkdtemp(join(tmpdir(), 'darkroom-test-objects-')), (path) =>
@@ -75,7 +84,7 @@ export async function startApp(options: TestAppOptions = {}, overrides: Override
     await buildApp(
       {
         roles: ALL_ROLES,
-        config: readConfig({}).config,
+        config: readConfig(env).config,
         urls: database.urls,
         seedUrl: database.urls.system,
         pepper: PEPPER,

@@ -10,7 +10,20 @@ import type { ObjectStore } from '../../platform/objects/index.ts';
 import { ObjectError, openLocalStore } from '../../platform/objects/index.ts';
 import { createBlobs, createImageLinks } from './index.ts';
 
-const impatient: Clock = { ...systemClock, sleep: () => Promise.resolve() };
+/** Sleeps in no time, and counts what was slept. */
+function quickClock(): Clock {
+  let now = 0;
+  return {
+    ...systemClock,
+    monotonicMs: () => now,
+    async sleep(delayMs, signal) {
+      signal?.throwIfAborted();
+      now += delayMs;
+    },
+  };
+}
+
+const png = { contentType: 'image/png', signal: new AbortController().signal };
 const bytes = new Uint8Array([1, 2, 3]);
 
 async function openObjects() {
@@ -46,33 +59,57 @@ function failing(
   };
 }
 
-const blobsOver = (objects: Pick<ObjectStore, 'put' | 'head'>) =>
-  createBlobs({ objects, clock: impatient, random: systemRandom });
+const blobsOver = (objects: Pick<ObjectStore, 'put' | 'head'>, clock = quickClock()) =>
+  createBlobs({ objects, clock, random: systemRandom });
 
 describe('blobs', () => {
   it('may be put again with the same bytes, and never with others', async () => {
     await using objects = await openObjects();
     const blobs = blobsOver(objects);
-    await blobs.put('a', bytes, 'image/png');
-    await blobs.put('a', bytes, 'image/png');
-    await expect(blobs.put('a', new Uint8Array([4]), 'image/png')).rejects.toThrow(BlobError);
+    await blobs.put('a', bytes, png);
+    await blobs.put('a', bytes, png);
+    await expect(blobs.put('a', new Uint8Array([4]), png)).rejects.toThrow(BlobError);
     expect(await objects.head('a')).toMatchObject({ size: 3 });
   });
 
   it('survive a store that is down for a moment, and an answer that is lost', async () => {
     await using objects = await openObjects();
-    await blobsOver(failing(objects, 5, 'before')).put('a', bytes, 'image/png');
-    await blobsOver(failing(objects, 1, 'after')).put('b', bytes, 'image/png');
+    await blobsOver(failing(objects, 5, 'before')).put('a', bytes, png);
+    await blobsOver(failing(objects, 1, 'after')).put('b', bytes, png);
     expect(await objects.head('a')).toMatchObject({ size: 3 });
     expect(await objects.head('b')).toMatchObject({ size: 3 });
   });
 
-  it('give up on a store that stays down, and at once on a key that is none', async () => {
+  it('wait for a store for five minutes, and not for ever', async () => {
     await using objects = await openObjects();
-    await expect(blobsOver(failing(objects, 99, 'before')).put('a', bytes, 'image/png')).rejects.toThrow(
-      BlobError,
-    );
-    await expect(blobsOver(objects).put('../a', bytes, 'image/png')).rejects.toThrow(BlobError);
+    const clock = quickClock();
+    await blobsOver(failing(objects, 60, 'before'), clock).put('a', bytes, png);
+    expect(clock.monotonicMs()).toBeGreaterThan(120_000);
+    const down = blobsOver(failing(objects, 9_999, 'before'), clock).put('b', bytes, png);
+    await expect(down).rejects.toThrow(BlobError);
+    expect(clock.monotonicMs()).toBeLessThan(120_000 + 2 * 310_000);
+  });
+
+  it('wait no longer once nobody does', async () => {
+    await using objects = await openObjects();
+    const stop = new AbortController();
+    const slow = failing(objects, 9_999, 'before');
+    const stopping: Pick<ObjectStore, 'put' | 'head'> = {
+      ...slow,
+      put(...call) {
+        stop.abort();
+        return slow.put(...call);
+      },
+    };
+    const clock = quickClock();
+    const put = blobsOver(stopping, clock).put('a', bytes, { ...png, signal: stop.signal });
+    await expect(put).rejects.toThrow(BlobError);
+    expect(clock.monotonicMs()).toBe(0);
+  });
+
+  it('give up at once on a key that is none', async () => {
+    await using objects = await openObjects();
+    await expect(blobsOver(objects).put('../a', bytes, png)).rejects.toThrow(BlobError);
   });
 });
 

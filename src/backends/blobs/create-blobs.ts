@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BlobStore } from '../../dispatcher/blobs.ts';
+import type { BlobOptions, BlobStore } from '../../dispatcher/blobs.ts';
 import { BlobError } from '../../dispatcher/blobs.ts';
 import type { Backoff } from '../../kernel/backoff.ts';
 import { backoffMs } from '../../kernel/backoff.ts';
@@ -15,23 +15,22 @@ export interface BlobsDeps {
   readonly random: Random;
 }
 
-interface Blob {
+interface Blob extends BlobOptions {
   readonly key: string;
   readonly bytes: Uint8Array;
-  readonly contentType: string;
 }
 
-// Six attempts within about four seconds: a store that hiccups costs a pause here, where without
-// them it would cost the whole picture again.
-const ATTEMPTS_MAX = 6;
-const BACKOFF: Backoff = { firstMs: 100, maxMs: 2_000 };
+// A store that is away for less costs a pause here, where without it it would cost the whole picture again;
+// and a dispatcher that holds what it cannot store takes on no more of it.
+const PATIENCE_MS = 5 * 60_000;
+const BACKOFF: Backoff = { firstMs: 100, maxMs: 5_000 };
 
-/** Finished pictures in an object store. Tries a store that is unavailable again for a few seconds. */
+/** Finished pictures in an object store. Tries a store that is unavailable again for five minutes. */
 export function createBlobs(deps: BlobsDeps): BlobStore {
   return {
-    async put(key, bytes, contentType) {
+    async put(key, bytes, options) {
       try {
-        await putPatiently(deps, { key, bytes, contentType });
+        await putPatiently(deps, { key, bytes, ...options });
       } catch (error) {
         throw new BlobError(`The picture could not be stored: ${messageOf(error)}`, { cause: error });
       }
@@ -40,15 +39,17 @@ export function createBlobs(deps: BlobsDeps): BlobStore {
 }
 
 async function putPatiently(deps: BlobsDeps, blob: Blob): Promise<void> {
+  const { clock, random } = deps;
+  const untilMs = clock.monotonicMs() + PATIENCE_MS;
   for (let attempt = 0; ; attempt++) {
     try {
       await putOnce(deps, blob);
       return;
     } catch (error) {
-      const mayWork = error instanceof ObjectError && error.retryable;
-      if (!mayWork || attempt + 1 >= ATTEMPTS_MAX) throw error;
+      const mayWork = error instanceof ObjectError && error.retryable && !blob.signal.aborted;
+      if (!mayWork || clock.monotonicMs() >= untilMs) throw error;
     }
-    await deps.clock.sleep(backoffMs(BACKOFF, attempt, deps.random));
+    await clock.sleep(backoffMs(BACKOFF, attempt, random), blob.signal);
   }
 }
 
