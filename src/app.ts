@@ -1,4 +1,6 @@
 import packageJson from '../package.json' with { type: 'json' };
+import type { BackgroundOverrides } from './app/background-work.ts';
+import { startBackgroundWork } from './app/background-work.ts';
 import { openTokenizers, schedulerInfos } from './app/bundles.ts';
 import { watchDatabase } from './app/failure-log.ts';
 import type { Meter } from './app/meter.ts';
@@ -7,8 +9,6 @@ import type { Objects } from './app/objects.ts';
 import { openObjects } from './app/objects.ts';
 import { seedModels } from './app/seed-models.ts';
 import { untilServed } from './app/until-served.ts';
-import type { BackgroundSettings } from './background/index.ts';
-import { DEFAULT_BACKGROUND_SETTINGS, startBackground } from './background/index.ts';
 import { createBell, createDoorbell } from './backends/bells/index.ts';
 import { createBlobs, createImageLinks } from './backends/blobs/index.ts';
 import { createMetrics } from './backends/metrics/index.ts';
@@ -88,11 +88,10 @@ export interface OwnNode {
 }
 
 /** What a test may put in the place of the real thing. */
-export interface Overrides {
+export interface Overrides extends BackgroundOverrides {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly dispatcher?: Partial<DispatcherSettings>;
-  readonly background?: Partial<BackgroundSettings>;
   readonly reach?: Reach;
 }
 
@@ -139,7 +138,10 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
   await prepare(base);
   const drivers = createDrivers(base);
   await announceNode(base, drivers);
-  if (roles.has('background')) startBackgroundWork(base, drivers);
+  if (roles.has('background')) {
+    const { store: objects } = await drivers.objects();
+    startBackgroundWork({ ...base, systemDb: drivers.pool('system'), objects }, overrides, stack);
+  }
   const jobs = roles.has('dispatcher') ? await startJobs(base, drivers) : null;
   const api = roles.has('api') ? await openApi(base, drivers) : null;
   meter.sources.dispatcher = jobs && (() => jobs.dispatcher.figures());
@@ -263,13 +265,6 @@ async function announceNode(
       (error: unknown) => void log.failed(error, { node: node.name }, 'the node is still registered'),
     ),
   );
-}
-
-function startBackgroundWork({ overrides, stack, clock, newId, log: logger }: Base, { pool }: Drivers): void {
-  const systemDb = pool('system');
-  const bell = stack.use(createBell({ db: systemDb, clock, logger }));
-  const settings = { ...DEFAULT_BACKGROUND_SETTINGS, ...overrides.background };
-  stack.use(startBackground({ systemDb, bell, newId, clock, logger, settings }));
 }
 
 interface Jobs {

@@ -10,6 +10,7 @@ import { addInstallationOptions, openInstallation } from './installation.ts';
 import { interruptible } from './interruptible.ts';
 import { keyTable } from './key-table.ts';
 import { printJson } from './output.ts';
+import { parseTenantId } from './tenant-id.ts';
 
 interface ListFlags extends InstallationFlags {
   readonly tenant?: Id<'tenant'>;
@@ -109,12 +110,6 @@ function keyRevokeCommand(host: Host): Command {
 
 function toListed({ id: keyId, permissions: scopes, prefix, last4, ...key }: ListedKey) {
   return { keyId, ...key, key: `${prefix}…${last4}`, scopes };
-}
-
-function parseTenantId(text: string): Id<'tenant'> {
-  const id = parseId('tenant', text);
-  if (id === null) throw new InvalidArgumentError('A tenant id looks like ten_01J….');
-  return id;
 }
 
 function parseKeyId(text: string): Id<'key'> {

@@ -1,9 +1,16 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { Id } from '../kernel/ids.ts';
 import type { Host } from './host.ts';
 import type { InstallationFlags } from './installation.ts';
 import { addInstallationOptions, openInstallation } from './installation.ts';
 import { interruptible } from './interruptible.ts';
 import { printJson } from './output.ts';
+import { parseTenantId } from './tenant-id.ts';
+
+interface UpdateFlags extends InstallationFlags {
+  readonly retentionDays: number | 'forever';
+  readonly json?: boolean;
+}
 
 interface TenantFlags extends InstallationFlags {
   readonly slug?: string;
@@ -14,9 +21,17 @@ interface TenantFlags extends InstallationFlags {
 const CREDITS = 100_000;
 const CREDITS_MAX = 1_000_000_000;
 
-/** `darkroom tenant create NAME`. */
+/** `darkroom tenant`: what an operator does with tenants. */
 export function tenantCommand(host: Host): Command {
-  const create = addInstallationOptions(new Command('create'))
+  return new Command('tenant')
+    .description('manage tenants')
+    .addCommand(tenantCreateCommand(host))
+    .addCommand(tenantUpdateCommand(host));
+}
+
+/** `darkroom tenant create NAME`. */
+function tenantCreateCommand(host: Host): Command {
+  return addInstallationOptions(new Command('create'))
     .description('create a tenant on the standard plan')
     .argument('<name>', 'what people call it')
     .option(
@@ -42,7 +57,43 @@ export function tenantCommand(host: Host): Command {
         return 0;
       }),
     );
-  return new Command('tenant').description('manage tenants').addCommand(create);
+}
+
+/** `darkroom tenant update ID --retention-days DAYS`. */
+function tenantUpdateCommand(host: Host): Command {
+  return addInstallationOptions(new Command('update'))
+    .description("change a tenant's settings")
+    .argument('<id>', 'which tenant', parseTenantId)
+    .requiredOption(
+      '--retention-days <days>',
+      'for how long its pictures are kept, or "forever"; what is older is deleted within minutes',
+      parseRetention,
+    )
+    .option('--json', 'print one line of JSON: {tenantId, retentionDays}')
+    .action((tenantId: Id<'tenant'>, flags: UpdateFlags) =>
+      interruptible(host, async () => {
+        await using operator = await openInstallation(host, flags);
+        const retentionDays = flags.retentionDays === 'forever' ? null : flags.retentionDays;
+        await operator.onboarding.setRetention(tenantId, retentionDays);
+        if (flags.json) printJson(host.stdout, { tenantId, retentionDays });
+        else host.stdout.write(`${tenantId} keeps its pictures ${retentionOf(retentionDays)}.\n`);
+        return 0;
+      }),
+    );
+}
+
+function retentionOf(days: number | null): string {
+  return days === null ? 'for ever' : `for ${days} ${days === 1 ? 'day' : 'days'}`;
+}
+
+/** What lies beyond the limits is refused by the platform, which knows them. */
+function parseRetention(text: string): number | 'forever' {
+  if (text === 'forever') return text;
+  const days = Number(text);
+  if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(days)) {
+    throw new InvalidArgumentError('It is a whole number of days, or "forever".');
+  }
+  return days;
 }
 
 function toSlug(name: string): string {

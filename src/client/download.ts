@@ -4,7 +4,8 @@ import { unreachable } from './http.ts';
 
 /** What a download needs to know of a picture. */
 export interface Downloadable {
-  readonly url: string;
+  /** Null once the picture has expired. */
+  readonly url: string | null;
   /** Of the file, in hex. */
   readonly sha256: string;
 }
@@ -18,9 +19,12 @@ export interface DownloadDeps {
 /**
  * The bytes of a picture's file, checked against its digest. The key is not sent along: the URL alone
  * is the permission, and it may lead to another host than the API's.
- * Rejects with UNREACHABLE, BAD_ANSWER (with `status`), TOO_LARGE or DIGEST_MISMATCH.
+ * Rejects with UNREACHABLE, BAD_ANSWER (with `status`), TOO_LARGE, DIGEST_MISMATCH or EXPIRED.
  */
 export async function download(deps: DownloadDeps, { url, sha256 }: Downloadable): Promise<Uint8Array> {
+  if (url === null) {
+    throw new DarkroomError('EXPIRED', 'The picture is older than pictures are kept, and has been deleted.');
+  }
   const bytes = await fetchBytes(deps, url);
   const digest = Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex');
   if (digest !== sha256) {

@@ -3,9 +3,9 @@
  * `RATE_LIMITED`, `UNAVAILABLE`, `INTERNAL`, `NOT_FOUND`, …).
  *
  * `UNREACHABLE`: no answer came. `BAD_ANSWER`: one came that is not Darkroom's. `TOO_LARGE` and
- * `DIGEST_MISMATCH`: a download that was refused.
+ * `DIGEST_MISMATCH`: a download that was refused. `EXPIRED`: the picture has been deleted.
  */
-export type ClientErrorCode = 'UNREACHABLE' | 'BAD_ANSWER' | 'TOO_LARGE' | 'DIGEST_MISMATCH';
+export type ClientErrorCode = 'UNREACHABLE' | 'BAD_ANSWER' | 'TOO_LARGE' | 'DIGEST_MISMATCH' | 'EXPIRED';
 
 export interface DarkroomErrorOptions {
   readonly field?: readonly string[] | undefined;

@@ -1,4 +1,5 @@
 import type { Image, OutputFormat } from '../domains/generation/index.ts';
+import { toImageKeys } from '../domains/generation/index.ts';
 import type { Picture } from '../diffusion/index.ts';
 import type { Reach } from '../kernel/fault-points.ts';
 import type { NewId } from '../kernel/ids.ts';
@@ -39,14 +40,12 @@ async function store(
   const { tenantId, id: jobId, fence, recipe } = run.job;
   const format = recipe.settings.outputFormat;
   const id = deps.newId('image');
-  // The fence keeps a zombie's objects apart from its successor's; the id keeps keys from being guessed.
-  const base = `${tenantId}/${jobId}/${fence}/${id}`;
   const [file, thumbnail] = await Promise.all([
     deps.pictures.encode(rgb, format),
     deps.pictures.thumbnail(rgb),
   ]);
-  const objectKey = `${base}.${EXTENSION[format]}`;
-  const thumbnailKey = `${base}-thumbnail.webp`;
+  const extension = EXTENSION[format];
+  const { objectKey, thumbnailKey } = toImageKeys({ tenantId, jobId, fence }, { id, extension });
   await putBlob(run, deps.blobs, { key: objectKey, ...file });
   await putBlob(run, deps.blobs, { key: thumbnailKey, ...thumbnail });
   return {
@@ -63,6 +62,7 @@ async function store(
     pixelSha256: file.pixelSha256,
     objectKey,
     thumbnailKey,
+    expiredAt: null,
   };
 }
 

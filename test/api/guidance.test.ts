@@ -24,7 +24,7 @@ async function withPlainVariant(): Promise<string> {
 
 async function pixelsOf(
   { client }: TestTenant,
-  job: { readonly images: readonly { url: string; sha256: string }[] },
+  job: { readonly images: readonly { url: string | null; sha256: string }[] },
 ) {
   const files = await Promise.all(job.images.map((image) => client.download(image)));
   return Promise.all(files.map(async (file) => (await decodePixels(file)).data));

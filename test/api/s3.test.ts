@@ -13,15 +13,7 @@ import { QUICK, runJob } from '../support/jobs.ts';
 import { startPicoNode } from '../support/node.ts';
 import type { S3Proxy } from '../support/s3-proxy.ts';
 import { startS3Proxy } from '../support/s3-proxy.ts';
-import { isS3Skipped, startS3Server } from '../support/s3-server.ts';
-
-const toVariables = (settings: S3Settings) => ({
-  S3_ENDPOINT: settings.endpoint,
-  S3_REGION: settings.region,
-  S3_BUCKET: settings.bucket,
-  S3_ACCESS_KEY_ID: settings.accessKeyId,
-  S3_SECRET_ACCESS_KEY: settings.secretAccessKey,
-});
+import { isS3Skipped, startS3Server, toS3Variables } from '../support/s3-server.ts';
 
 describe.skipIf(isS3Skipped)('the platform with its pictures in S3', () => {
   let stack: AsyncDisposableStack;
@@ -41,7 +33,7 @@ describe.skipIf(isS3Skipped)('the platform with its pictures in S3', () => {
       connectKserve({ address: real.address, callTimeoutMs: 20_000, clock: systemClock }),
     );
     node = stack.use(await startFaultyNode({ behind }));
-    app = stack.use(await startApp({ nodeAddress: node.address, variables: toVariables(settings) }));
+    app = stack.use(await startApp({ nodeAddress: node.address, variables: toS3Variables(settings) }));
     tenant = await app.createTenant();
   });
   afterAll(() => stack.disposeAsync());
@@ -64,14 +56,14 @@ describe.skipIf(isS3Skipped)('the platform with its pictures in S3', () => {
   it('gives out links to S3, and serves no objects itself', async () => {
     const { job } = await runJob(tenant, QUICK);
     const [image] = job.images;
-    const { url = '', thumbnailUrl = '' } = image ?? {};
+    const url = image?.url ?? '';
     const bucket = `${settings.endpoint}/${settings.bucket}/`;
     expect(url.startsWith(`${bucket}${tenant.id}/${job.id}/1/`)).toBe(true);
     const picture = await fetch(url);
     expect(picture.headers.get('content-disposition')).toBe(`attachment; filename="${image?.id}.png"`);
     const bytes = Buffer.from(await picture.arrayBuffer());
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(image?.sha256);
-    expect((await fetch(thumbnailUrl)).headers.get('content-type')).toBe('image/webp');
+    expect((await fetch(image?.thumbnailUrl ?? '')).headers.get('content-type')).toBe('image/webp');
 
     const here = new URL(`/objects/${tenant.id}/${job.id}`, app.api);
     expect((await fetch(here)).status).toBe(404);
@@ -110,7 +102,7 @@ describe.skipIf(isS3Skipped)('the platform with its pictures in S3', () => {
 
   it('gives a job back without an attempt when it ends while the store is away', async () => {
     await using database = await createDatabase();
-    const variables = toVariables(settings);
+    const variables = toS3Variables(settings);
     const ending = await startApp({ nodeAddress: node.address, variables, database });
     const { client } = await ending.createTenant();
     takeStoreAway();
@@ -126,7 +118,7 @@ describe.skipIf(isS3Skipped)('the platform with its pictures in S3', () => {
   });
 
   it('does not start without a bucket that it can write to', async () => {
-    const variables = toVariables({ ...settings, bucket: 'test-missing' });
+    const variables = toS3Variables({ ...settings, bucket: 'test-missing' });
     await expect(startApp({ variables })).rejects.toThrow(StartError);
   });
 });

@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import type { ObjectStore, PutOptions } from '../../src/platform/objects/index.ts';
-import { openLocalStore } from '../../src/platform/objects/index.ts';
 import { openS3Store } from '../../src/platform/objects/s3-store.ts';
+import { openFolderStore } from '../support/folder-store.ts';
 import { isS3Skipped, startS3Server } from '../support/s3-server.ts';
 
 interface Store {
@@ -21,17 +18,7 @@ interface Store {
 const stores: readonly Store[] = [
   {
     name: 'local folder',
-    async open(stack) {
-      const directory = await mkdtemp(join(tmpdir(), 'darkroom-objects-'));
-      stack.defer(() => rm(directory, { recursive: true, force: true }));
-      return openLocalStore({
-        directory,
-        baseUrl: () => 'http://127.0.0.1:1',
-        signingKey: systemRandom.bytes(32),
-        clock: systemClock,
-        random: systemRandom,
-      });
-    },
+    open: async (stack) => (await openFolderStore(stack)).store,
   },
   {
     name: 'S3',

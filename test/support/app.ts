@@ -61,6 +61,8 @@ export interface TestAppOptions {
   readonly logger?: Logger;
   /** Settings as the environment would give them. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** A folder of the caller's; by default one that goes with the app. */
+  readonly objectsDirectory?: string;
 }
 
 const PEPPER = Buffer.from('pepper of the tests');
@@ -77,9 +79,7 @@ export async function startApp(options: TestAppOptions = {}, overrides: Override
   } = { ...DEFAULTS, ...options };
   await using stack = new AsyncDisposableStack();
   const database = given ?? stack.use(await createDatabase());
-  const objectsDirectory = stack.adopt(await mkdtemp(join(tmpdir(), 'darkroom-test-objects-')), (path) =>
-    rm(path, { recursive: true }),
-  );
+  const objectsDirectory = options.objectsDirectory ?? (await makeFolder(stack));
   const app = stack.use(
     await buildApp(
       {
@@ -132,6 +132,12 @@ export async function startApp(options: TestAppOptions = {}, overrides: Override
     request: (tenant, query, variables = {}) => request(api, tenant, { query, variables }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function makeFolder(stack: AsyncDisposableStack): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'darkroom-test-objects-'));
+  stack.defer(() => rm(path, { recursive: true }));
+  return path;
 }
 
 async function request(api: string, tenant: TestTenant | null, body: object): Promise<GraphqlAnswer> {

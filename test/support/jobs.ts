@@ -27,8 +27,8 @@ export function lasting(events: readonly JobEvent[]): readonly object[] {
     ...event,
     image: image && {
       ...image,
-      url: new URL(image.url).pathname,
-      thumbnailUrl: new URL(image.thumbnailUrl).pathname,
+      url: image.url && new URL(image.url).pathname,
+      thumbnailUrl: image.thumbnailUrl && new URL(image.thumbnailUrl).pathname,
       urlExpiresAt: null,
     },
   }));

@@ -130,6 +130,7 @@ export function createMemoryServices(): MemoryServices {
           name: 'A tenant',
           slug: 'a',
           state: 'ACTIVE' as const,
+          retentionDays: null,
           createdAt,
         };
         const permissions = [...actor.permissions];
@@ -328,5 +329,6 @@ function imageOf(job: Job): Image {
     pixelSha256: 'bb',
     objectKey: `${id}.png`,
     thumbnailKey: `${id}.webp`,
+    expiredAt: null,
   };
 }

@@ -71,6 +71,17 @@ export async function startS3Server(): Promise<S3Server> {
   };
 }
 
+/** As the environment of a process would give them. */
+export function toS3Variables(settings: S3Settings): Readonly<Record<string, string>> {
+  return {
+    S3_ENDPOINT: settings.endpoint,
+    S3_REGION: settings.region,
+    S3_BUCKET: settings.bucket,
+    S3_ACCESS_KEY_ID: settings.accessKeyId,
+    S3_SECRET_ACCESS_KEY: settings.secretAccessKey,
+  };
+}
+
 interface Login {
   readonly accessKey: string;
   readonly secretKey: string;

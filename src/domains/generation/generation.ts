@@ -47,12 +47,12 @@ export function createGeneration(deps: GenerationDeps) {
       return Map.groupBy(images, (image) => image.jobId);
     },
 
-    /** A link that anyone who has it can fetch the picture under until it expires. */
-    pictureLink: ({ id, format, objectKey }: Image): Promise<ImageLink> =>
-      links.link(objectKey, { filename: `${id}.${format.toLowerCase()}` }),
+    /** A link that anyone who has it can fetch the picture under until it ends; null for a picture that has expired. */
+    pictureLink: async ({ id, format, objectKey, expiredAt }: Image): Promise<ImageLink | null> =>
+      expiredAt === null ? links.link(objectKey, { filename: `${id}.${format.toLowerCase()}` }) : null,
 
     /** As `pictureLink`, for the small picture. */
-    thumbnailLink: ({ id, thumbnailKey }: Image): Promise<ImageLink> =>
-      links.link(thumbnailKey, { filename: `${id}-thumbnail.webp` }),
+    thumbnailLink: async ({ id, thumbnailKey, expiredAt }: Image): Promise<ImageLink | null> =>
+      expiredAt === null ? links.link(thumbnailKey, { filename: `${id}-thumbnail.webp` }) : null,
   };
 }

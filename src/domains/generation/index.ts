@@ -28,7 +28,11 @@ export type {
   OutputFormat,
 } from './job.ts';
 export { isFinal, JOB_ERROR_CODES, JOB_STATES, OUTPUT_FORMATS } from './job.ts';
+export type { Attempt } from './image-keys.ts';
+export { toImageKeys } from './image-keys.ts';
 export type { ImageLink, ImageLinks } from './links.ts';
+export type { DoomedImage, Retention } from './retention.ts';
+export { createRetention } from './retention.ts';
 export type { Recipe } from './recipe.ts';
 export { parseRecipe } from './recipe.ts';
 export { engineKeyOf } from './submit.ts';

@@ -110,6 +110,8 @@ export interface Image {
   readonly pixelSha256: string;
   readonly objectKey: string;
   readonly thumbnailKey: string;
+  /** Since when it cannot be fetched any more; null while it can. */
+  readonly expiredAt: Date | null;
 }
 
 /** What `jobSubmit` was given; whatever is null or absent is chosen by the variant's manifest. */

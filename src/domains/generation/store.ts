@@ -123,6 +123,7 @@ export async function listImages(
     pixelSha256: row.pixelSha256,
     objectKey: row.objectKey,
     thumbnailKey: row.thumbnailKey,
+    expiredAt: row.expiredAt,
   }));
 }
 

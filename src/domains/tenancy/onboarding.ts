@@ -18,6 +18,7 @@ import {
   insertKey,
   insertTenant,
   revokeKeyByHash,
+  setRetention,
 } from './store.ts';
 
 export interface OnboardingDeps {
@@ -59,6 +60,7 @@ export type Onboarding = ReturnType<typeof createOnboarding>;
 // `dk_live_` and four more characters.
 const SHOWN_PREFIX_CHARS = 12;
 const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const RETENTION_DAYS_MAX = 36_500;
 const DEFAULT_PLAN = { name: 'standard', queuedJobsMax: 1_000, megapixelsMax: 4, stepsMax: 150 } as const;
 
 /** What an operator does: tenants and their keys come into being here, as `darkroom_system`. */
@@ -66,6 +68,13 @@ export function createOnboarding(deps: OnboardingDeps, openLedger: OpenLedger) {
   return {
     /** Rejects with CONFLICT when the slug is taken and INVALID_INPUT when it is not one. */
     createTenant: (request: NewTenant): Promise<Tenant> => createTenant(deps, openLedger, request),
+
+    /**
+     * Keeps pictures for `days` (1 to 36,500), or with null for ever; what is older then goes within minutes.
+     * Rejects with NOT_FOUND when there is no such tenant and INVALID_INPUT for other numbers.
+     */
+    setRetention: (tenantId: Id<'tenant'>, days: number | null): Promise<void> =>
+      changeRetention(deps, tenantId, days),
 
     findBySlug: (slug: string): Promise<Tenant | null> =>
       asPlatform(deps.systemDb, (tx) => findTenantBySlug(tx, slug)),
@@ -117,6 +126,7 @@ async function createTenant(
     name,
     slug,
     state: 'ACTIVE',
+    retentionDays: null,
     createdAt: new Date(clock.nowMs()),
   };
   const plan: Plan = { id: newId('plan'), ...DEFAULT_PLAN };
@@ -132,6 +142,21 @@ async function createTenant(
     throw new DomainError('CONFLICT', `A tenant with the slug "${slug}" exists.`, { field: ['slug'] });
   }
   return tenant;
+}
+
+async function changeRetention(
+  { systemDb }: OnboardingDeps,
+  tenantId: Id<'tenant'>,
+  days: number | null,
+): Promise<void> {
+  if (days !== null && !(Number.isInteger(days) && days >= 1 && days <= RETENTION_DAYS_MAX)) {
+    throw new DomainError('INVALID_INPUT', `Pictures are kept for 1 to ${RETENTION_DAYS_MAX} days.`, {
+      field: ['retentionDays'],
+    });
+  }
+  await asPlatform(systemDb, async (tx) => {
+    if (!(await setRetention(tx, tenantId, days))) throw noSuchTenant(tenantId);
+  });
 }
 
 async function issueKey(
@@ -158,5 +183,9 @@ async function issueKey(
 
 async function requireTenant(tx: Tx, tenantId: Id<'tenant'>): Promise<void> {
   if (await findTenant(tx, tenantId)) return;
-  throw new DomainError('NOT_FOUND', `There is no tenant ${tenantId}.`, { field: ['tenantId'] });
+  throw noSuchTenant(tenantId);
+}
+
+function noSuchTenant(tenantId: Id<'tenant'>): DomainError {
+  return new DomainError('NOT_FOUND', `There is no tenant ${tenantId}.`, { field: ['tenantId'] });
 }

@@ -22,6 +22,8 @@ export interface Tenant {
   readonly name: string;
   readonly slug: string;
   readonly state: TenantState;
+  /** For how long pictures are kept; null: for ever. */
+  readonly retentionDays: number | null;
   readonly createdAt: Date;
 }
 
@@ -82,7 +84,15 @@ export function toPermissions(scopes: readonly string[]): readonly Permission[] 
 
 export async function findTenant(db: Db | Tx, tenantId: Id<'tenant'>): Promise<Tenant | null> {
   const row = await db.tenant.findUnique({ where: { id: tenantId } });
-  return row && { id: tenantId, name: row.name, slug: row.slug, state: row.state, createdAt: row.createdAt };
+  if (!row) return null;
+  const { name, slug, state, retentionDays, createdAt } = row;
+  return { id: tenantId, name, slug, state, retentionDays, createdAt };
+}
+
+/** Keeps the tenant's pictures for `days` from now on, or with null for ever. False when there is no such tenant. */
+export async function setRetention(tx: Tx, tenantId: Id<'tenant'>, days: number | null): Promise<boolean> {
+  const { count } = await tx.tenant.updateMany({ where: { id: tenantId }, data: { retentionDays: days } });
+  return count === 1;
 }
 
 export async function findTenantBySlug(db: Db | Tx, slug: string): Promise<Tenant | null> {

@@ -1,8 +1,9 @@
 import type { ImageResolvers } from '../../generated/graphql/resolvers.ts';
 
 export const Image: ImageResolvers = {
-  url: async (image, _args, { services }) => (await services.generation.pictureLink(image)).url,
+  url: async (image, _args, { services }) => (await services.generation.pictureLink(image))?.url ?? null,
   urlExpiresAt: async (image, _args, { services }) =>
-    (await services.generation.pictureLink(image)).expiresAt,
-  thumbnailUrl: async (image, _args, { services }) => (await services.generation.thumbnailLink(image)).url,
+    (await services.generation.pictureLink(image))?.expiresAt ?? null,
+  thumbnailUrl: async (image, _args, { services }) =>
+    (await services.generation.thumbnailLink(image))?.url ?? null,
 };
