@@ -274,6 +274,12 @@ describe('downloading', () => {
     expect(Buffer.from(bytes)).toEqual(fileOf(0));
   });
 
+  it('says of a picture that is kept no longer that it has expired, and asks nobody', async () => {
+    await using api = await startTinyApi();
+    const download = clientOf(api).download({ ...image, url: null });
+    await expect(download).rejects.toMatchObject({ code: 'EXPIRED', status: undefined });
+  });
+
   it('refuses another file, a larger one than allowed, and an answer without one', async () => {
     await using api = await startTinyApi();
     const { client, id } = await submit(api);

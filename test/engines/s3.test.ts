@@ -162,6 +162,13 @@ describe.skipIf(isS3Skipped)('an S3 server', () => {
       await wire.store.put('a', bytes, png);
     });
 
+    it('takes an answer that tells another checksum for a failure', async () => {
+      await using wire = await openOverProxy();
+      wire.proxy.faults.push('other-checksum');
+      const refused = { code: 'UNAVAILABLE', retryable: true };
+      await expect(wire.store.put('a', bytes, png)).rejects.toMatchObject(refused);
+    });
+
     it('fails a read whose answer breaks off, instead of ending it early', async () => {
       await using wire = await openOverProxy();
       await wire.store.put('a', bytes, png);

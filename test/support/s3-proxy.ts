@@ -12,11 +12,19 @@ import { buffer } from 'node:stream/consumers';
  * - `cut-request`: the server gets half of the body, then both ends are cut off.
  * - `lose-answer`: the server does it, and the client is cut off in place of the answer.
  * - `cut-answer`: the client gets half of the answer's body.
+ * - `other-checksum`: the answer tells another checksum than the server's.
  * - `damage`: the server gets another first byte.
  * - `hang`: the server hears nothing of it, and the client waits.
  */
 export type S3Fault =
-  'slow-down' | 'no-conditions' | 'cut-request' | 'lose-answer' | 'cut-answer' | 'damage' | 'hang';
+  | 'slow-down'
+  | 'no-conditions'
+  | 'cut-request'
+  | 'lose-answer'
+  | 'cut-answer'
+  | 'other-checksum'
+  | 'damage'
+  | 'hang';
 
 /** A stretch of HTTP in front of an S3 server that does harm when it is told to. */
 export interface S3Proxy extends AsyncDisposable {
@@ -58,6 +66,8 @@ export async function startS3Proxy(targetPort: number): Promise<S3Proxy> {
   };
 }
 
+const OTHER_CHECKSUM = { 'x-amz-checksum-sha256': Buffer.alloc(32).toString('base64') };
+
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -77,7 +87,8 @@ async function serve({ request, response, fault, targetPort }: Exchange): Promis
     request.socket.destroy();
     return;
   }
-  response.writeHead(answer.statusCode ?? 500, answer.headers);
+  const headers = fault === 'other-checksum' ? { ...answer.headers, ...OTHER_CHECKSUM } : answer.headers;
+  response.writeHead(answer.statusCode ?? 500, headers);
   if (fault !== 'cut-answer') {
     response.end(content);
     return;
