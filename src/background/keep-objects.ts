@@ -5,6 +5,8 @@ import { expireImages } from './expire-images.ts';
 import type { ObjectKeepingDeps } from './object-keeping.ts';
 
 const STOP_MS = 10_000;
+// There is no hurry, and a store that is away need not fill the log.
+const RETRY_MS = 60_000;
 
 /**
  * Deletes the objects of pictures whose time is over, and those that attempts left behind which were cut off. All in
@@ -29,11 +31,13 @@ export function startObjectKeeping(deps: ObjectKeepingDeps): AsyncDisposable {
   );
   const collecting = repeat(
     async () => {
-      const isOver = await orphans.step().catch((error: unknown) => {
+      try {
+        const isOver = await orphans.step();
+        return isOver ? settings.orphanWalkEveryMs : settings.orphanStepEveryMs;
+      } catch (error) {
         logger.failed(error, {}, 'looking for orphaned objects failed; it is tried again');
-        return false;
-      });
-      return isOver ? settings.orphanWalkEveryMs : settings.orphanStepEveryMs;
+        return RETRY_MS;
+      }
     },
     clock,
     signal,
