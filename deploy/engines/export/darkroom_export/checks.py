@@ -122,7 +122,7 @@ def _to_spec(value: ValueInfoProto) -> dict[str, Any]:
 
 
 def _element_types(model: ModelProto) -> dict[str, int]:
-    graph = shape_inference.infer_shapes(model, check_type=True, strict_mode=True).graph
+    graph = shape_inference.infer_shapes(model).graph
     values = (*graph.input, *graph.value_info, *graph.output)
     types = {value.name: value.type.tensor_type.elem_type for value in values}
     return types | {tensor.name: tensor.data_type for tensor in graph.initializer}
