@@ -88,12 +88,14 @@ def _export(options: argparse.Namespace) -> int:
     from darkroom_export.export import Order, export_bundle
     from darkroom_export.manifest import Settings
 
-    base = open_bundle(options.base) if options.base else None
+    # Resolved, because the way from one to the other is written into the manifest.
+    out = options.out.resolve()
+    base = open_bundle(options.base.resolve()) if options.base else None
     family = options.family or (base and base.manifest["family"])
     if not family:
         raise ExportError("Name the --family: the set of graphs that this bundle founds.")
     settings = Settings(
-        name=options.name or options.out.name,
+        name=options.name or out.name,
         version=options.version,
         family=family,
         licence=options.licence,
@@ -103,7 +105,7 @@ def _export(options: argparse.Namespace) -> int:
         steps=options.steps,
         guidance_scale=options.guidance_scale,
     )
-    export_bundle(Order(options.source, options.out, settings, base), _say)
+    export_bundle(Order(options.source, out, settings, base), _say)
     print(options.out)
     return 0
 

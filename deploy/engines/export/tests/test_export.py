@@ -83,6 +83,25 @@ def test_no_folder_of_the_machine_is_named(source, tiny):
         assert str(source) not in path.read_text("utf-8")
 
 
+def test_a_variant_names_what_it_lacks_beside_itself_however_its_base_is_reached(tiny, tmp_path):
+    source = tmp_path / "source"
+    text_encoder(layers=2).save_pretrained(source / "text_encoder")
+    (tmp_path / "link").symlink_to(tiny.parent)
+    out = tmp_path / "link" / "variant"
+
+    options = ["--base", str(tiny), "--licence", "CC0-1.0"]
+    assert main(["export", str(source), str(out), *options]) == 0
+
+    variant = open_bundle(tiny.parent / "variant")
+    files = {name: part["file"] for name, part in variant.manifest["parts"].items()}
+    shutil.rmtree(variant.folder)
+    assert variant.manifest["family"] == "TINY"
+    assert variant.manifest["base"] == "tiny"
+    assert files["text_encoder"] == "text_encoder/text_encoder.onnx"
+    assert files["unet"] == "../tiny/unet/unet.onnx"
+    assert variant.manifest["tokenizer"] == "../tiny/tokenizer"
+
+
 def test_a_variant_of_other_architecture_is_refused(tiny, tmp_path, capsys):
     other = tmp_path / "other"
     text_encoder(layers=3).save_pretrained(other / "text_encoder")
