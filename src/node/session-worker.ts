@@ -89,7 +89,8 @@ class UnloadableError extends Error {
 async function release(file: string): Promise<void> {
   const session = sessions.get(file);
   sessions.delete(file);
-  await session?.release();
+  // What cannot be given back is forgotten all the same: the orders behind this one must be heard.
+  await session?.release().catch(() => undefined);
 }
 
 async function run(job: InferJob): Promise<InferOutcome> {
