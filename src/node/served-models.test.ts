@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openBundle, openBundles } from '../platform/bundles/index.ts';
-import { graphsOf, modelsOf, shareOut } from './served-models.ts';
+import { findModel, graphsOf, modelsOf, shareOut } from './served-models.ts';
 
 const MODELS = join(import.meta.dirname, '../../deploy/models');
 const bundles = await openBundles(MODELS);
@@ -17,6 +17,16 @@ function copyOf(digests: Readonly<Record<string, string>> = pico.manifest.digest
 }
 
 describe('served models', () => {
+  it('are called by the version of their bundle, and by no other', () => {
+    const models = modelsOf([{ ...pico, manifest: { ...pico.manifest, version: 3 } }]);
+    const name = 'pico.unet_cfg';
+    for (const version of ['', '3', '03'])
+      expect(findModel(models, { name, version })).toMatchObject({ name });
+    expect(() => findModel(models, { name, version: '1' })).toThrow(
+      "Request for unknown model: 'pico.unet_cfg' version 1 is not found",
+    );
+  });
+
   it('share a graph with the variant that they borrow it from, and no other', () => {
     const models = modelsOf(bundles);
     const graphs = graphsOf(models);

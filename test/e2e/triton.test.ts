@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KserveClient } from '../../src/platform/kserve/index.ts';
 import { connectKserve } from '../../src/platform/kserve/index.ts';
 import { copyPico } from '../support/models.ts';
 import { decodePixels } from '../support/pixels.ts';
-import { draw, runJson } from '../support/platform.ts';
+import { ask, draw, runJson } from '../support/platform.ts';
 import type { ReadyLine } from '../support/platform.ts';
 import type { Sandbox } from '../support/sandbox.ts';
 import { createSandbox } from '../support/sandbox.ts';
@@ -11,6 +12,9 @@ import { startPart } from '../support/split.ts';
 import { isTritonSkipped, startTriton, type RunningTriton } from '../support/triton.ts';
 
 const APPLE = ['a red apple', '--seed', '7', '--steps', '6', '--count', '2'];
+
+const UNET = 'pico.unet_cfg';
+const SOON = { timeout: 60_000, interval: 50 };
 
 const stack = new AsyncDisposableStack();
 let sandbox: Sandbox;
@@ -37,7 +41,7 @@ async function startOn(name: string, node: RunningTriton | null) {
       node.address,
       ...data,
     ]);
-    expect(added.models).toContain('pico.unet_cfg');
+    expect(added.models).toContain(UNET);
   }
   const { api, apiKey } = platform.ready;
   if (api === null || apiKey === null) throw new Error('It has no API.');
@@ -46,26 +50,57 @@ async function startOn(name: string, node: RunningTriton | null) {
   return { door, [Symbol.asyncDispose]: () => moved.disposeAsync() };
 }
 
-async function pixelsOf(name: string, node: RunningTriton | null): Promise<readonly Uint8Array[]> {
-  await using platform = await startOn(name, node);
-  const { images } = await draw(sandbox, platform.door, [...APPLE, '--out', sandbox.at(`${name}.png`)]);
+async function pixelsOf(door: Door, name: string): Promise<readonly Uint8Array[]> {
+  const { images } = await draw(sandbox, door, [...APPLE, '--out', sandbox.at(`${name}.png`)]);
   const files = await Promise.all(images.map(({ path }) => readFile(path)));
   return Promise.all(files.map(async (file) => (await decodePixels(file)).data));
 }
 
 describe.skipIf(isTritonSkipped)('a platform whose node is a real Triton', () => {
+  let triton: RunningTriton;
+  let client: KserveClient;
+  let door: Door;
+  beforeAll(async () => {
+    triton = stack.use(await startTriton({ parts: ['text_encoder', 'unet_cfg', 'vae_decoder'] }));
+    client = stack.use(connectKserve({ address: triton.address, callTimeoutMs: 30_000 }));
+    door = stack.use(await startOn('triton', triton)).door;
+  });
+
+  const evaluations = async () => {
+    const [statistics] = await client.modelStatistics({ name: UNET });
+    return statistics?.inference_count ?? 0;
+  };
+
   it('draws the pictures that it draws on the node of its own', async () => {
-    await using triton = await startTriton();
-    const there = await pixelsOf('triton', triton);
-    await using client = connectKserve({ address: triton.address, callTimeoutMs: 5_000 });
-    const [unet] = await client.modelStatistics({ name: 'pico.unet_cfg' });
+    const there = await pixelsOf(door, 'triton');
     // Two pictures of six steps.
-    expect(unet?.inference_count).toBe(12);
-    const here = await pixelsOf('embedded', null);
+    expect(await evaluations()).toBe(12);
+    await using embedded = await startOn('embedded', null);
+    const here = await pixelsOf(embedded.door, 'embedded');
     expect(there).toHaveLength(2);
     for (const [at, picture] of there.entries()) expect(distance(picture, here[at])).toBeLessThanOrEqual(1);
   });
+
+  it('lets a job whose model is unloaded wait until it is loaded again', async () => {
+    const before = await evaluations();
+    const args = ['a red apple', '--steps', '100', '--out', sandbox.at('late.png')];
+    const job = draw(sandbox, door, args);
+    job.catch(() => {});
+    await expect.poll(evaluations, SOON).toBeGreaterThan(before);
+    await client.unloadModel(UNET);
+    const state = async () => (await client.repositoryIndex()).find(({ name }) => name === UNET)?.state;
+    await expect.poll(state, SOON).toBe('UNAVAILABLE');
+    await expect.poll(() => stateOfNewest(door), SOON).toBe('QUEUED');
+    await client.loadModel(UNET);
+    expect(await job).toMatchObject({ steps: 100 });
+  });
 });
+
+async function stateOfNewest(door: Door): Promise<string | undefined> {
+  const query = '{ jobs(first: 1) { nodes { state } } }';
+  const { jobs } = await ask<{ jobs: { nodes: readonly { state: string }[] } }>(door, query);
+  return jobs.nodes[0]?.state;
+}
 
 /** The largest difference between two pictures, of 255; infinite when their sizes differ. */
 function distance(a: Uint8Array, b: Uint8Array | undefined): number {
