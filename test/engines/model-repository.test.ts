@@ -149,3 +149,19 @@ parameters { key: "intra_op_num_threads" value { string_value: "3" } }
     });
   });
 });
+
+describe('the start of a server', () => {
+  const START = join(import.meta.dirname, '../../deploy/triton/start.sh');
+  const env = { PATH: '/usr/bin:/bin', VENV: '/nowhere/venv' };
+
+  it.each([
+    [[], 'say which model repository to serve'],
+    [['/nowhere'], '/nowhere is not there: make it with make_repository.py'],
+    [[MODELS], '/nowhere/venv is not there: python3 -m venv'],
+  ])('with %j is refused in one line that says what to do', (args, text) => {
+    const { status, stderr } = spawnSync(START, args, { env, encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^start\.sh: .+\n$/);
+    expect(stderr).toContain(text);
+  });
+});
