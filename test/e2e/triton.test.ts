@@ -74,7 +74,7 @@ describe.skipIf(isTritonSkipped)('a platform whose node is a real Triton', () =>
   it('draws the pictures that it draws on the node of its own', async () => {
     const there = await pixelsOf(door, 'triton');
     // Two pictures of six steps.
-    expect(await evaluations()).toBe(12);
+    await expect.poll(evaluations, SOON).toBe(12);
     await using embedded = await startOn('embedded', null);
     const here = await pixelsOf(embedded.door, 'embedded');
     expect(there).toHaveLength(2);

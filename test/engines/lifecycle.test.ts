@@ -42,6 +42,10 @@ async function begin(client: KserveClient, request = longRun, signal?: AbortSign
 const stateOf = async (client: KserveClient, name: string) =>
   (await client.repositoryIndex()).find((each) => each.name === name);
 
+/** Waits until so many rows are counted: Triton counts a request a moment after its answer. */
+const untilCounted = (client: KserveClient, rows: number) =>
+  expect.poll(async () => (await statisticsOf(client)).inference_count, POLL).toBe(rows);
+
 /** Of the decoder, which has some. */
 async function statisticsOf(client: KserveClient): Promise<ModelStatistics> {
   const [statistics] = await client.modelStatistics({ name: DECODER, version: '1' });
@@ -78,6 +82,7 @@ describe.each(KSERVE_TARGETS)('a model of $name', ({ start, startOnFiles, startW
     await client.modelInfer(decode(8, 2));
     await client.modelInfer(decode(8, 2));
     await expect(client.modelInfer(decode(8, 9))).rejects.toMatchObject({ status: status.INVALID_ARGUMENT });
+    await untilCounted(client, 5);
     const { last_inference, inference_stats, batch_stats, ...after } = await statisticsOf(client);
     expect(after).toMatchObject({ name: DECODER, version: '1', inference_count: 5, execution_count: 3 });
     expect(last_inference).toBeGreaterThanOrEqual(beganMs - 1);
@@ -202,14 +207,15 @@ describe.each(KSERVE_TARGETS)('a model of $name', ({ start, startOnFiles, startW
   it('ends requests at their deadline, and goes on with the rest', async () => {
     await using test = await open(() => start('vae_decoder'));
     const { client, server } = test;
+    await client.modelInfer(longRun);
     const beganMs = systemClock.monotonicMs();
     await client.modelInfer(longRun);
-    // Passes while the run before it has the only instance, however fast the machine is.
-    const halfRunMs = (systemClock.monotonicMs() - beganMs) / 2;
-    await using hasty = connectKserve({ address: server.address, callTimeoutMs: halfRunMs });
+    // Passes long before a run that waits for another one can be done, however fast the machine is.
+    const deadlineMs = (systemClock.monotonicMs() - beganMs) / 8;
+    await using hasty = connectKserve({ address: server.address, callTimeoutMs: deadlineMs });
     await expect.poll(() => hasty.serverLive().catch(() => false), POLL).toBe(true);
     const first = await begin(client);
-    await expect(hasty.modelInfer(quickRun)).rejects.toMatchObject({ status: status.DEADLINE_EXCEEDED });
+    await expect(hasty.modelInfer(longRun)).rejects.toMatchObject({ status: status.DEADLINE_EXCEEDED });
     expect(await first.answer).toMatchObject({ model_name: DECODER });
     expect(await client.modelInfer(quickRun)).toMatchObject({ model_name: DECODER });
   });
@@ -237,14 +243,16 @@ describe.each(KSERVE_TARGETS)('a model of $name', ({ start, startOnFiles, startW
     await using test = await open(() => start('vae_decoder'));
     const { client } = test;
     const requests = [1, 2, 3].map((rows) => decode(8, rows));
-    const alone: unknown[] = [];
+    const alone: (Uint8Array | undefined)[] = [];
     for (const request of requests) alone.push((await client.modelInfer(request)).raw_output_contents[0]);
     const first = await begin(client);
     const together = await Promise.all(requests.map((request) => client.modelInfer(request)));
     await first.answer;
-    expect(together.map((answer) => answer.raw_output_contents[0])).toEqual(alone);
-    const { inference_count, execution_count } = await statisticsOf(client);
-    expect(inference_count).toBe(13);
+    // Of 255: with more rows ONNX Runtime may add up in another order.
+    for (const [at, answer] of together.entries())
+      expect(distance(answer.raw_output_contents[0], alone[at])).toBeLessThanOrEqual(1);
+    await untilCounted(client, 13);
+    const { execution_count } = await statisticsOf(client);
     // Seven requests. Triton may have taken the first of those that wait already when the others come.
     expect(execution_count).toBeLessThan(7);
   });
@@ -307,3 +315,9 @@ describe.skipIf(isTritonSkipped)('a model of Triton whose process died', () => {
     expect(await client.modelInfer(quickRun)).toMatchObject({ model_name: DECODER });
   });
 });
+
+/** The largest difference between two pictures, of 255; infinite when their sizes differ. */
+function distance(a: Uint8Array = new Uint8Array(), b: Uint8Array = new Uint8Array()): number {
+  if (a.length === 0 || a.length !== b.length) return Infinity;
+  return a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - (b[i] ?? Infinity))), 0);
+}

@@ -117,9 +117,19 @@ def share(client):
         shm.destroy_shared_memory_region(region)
 
 
+def counted(client, rows):
+    """The U-Net's statistics once they have so many rows: Triton counts a request a moment after its answer."""
+    for _ in range(600):
+        statistics = client.get_inference_statistics(UNET, "1").model_stats[0]
+        if statistics.inference_count >= rows:
+            break
+        time.sleep(0.05)
+    return statistics
+
+
 def manage(client):
     """Statistics, and a model that is unloaded and loaded again."""
-    before = client.get_inference_statistics(UNET).model_stats[0]
+    before = counted(client, 4)
     client.unload_model(UNET)
     for _ in range(600):
         states = {model.name: (model.state, model.reason) for model in client.get_model_repository_index().models}
@@ -129,7 +139,7 @@ def manage(client):
     refused = refusal(lambda: client.infer(UNET, unet_inputs()))
     client.load_model(UNET)
     answer = client.infer(UNET, unet_inputs(), client_timeout=30).as_numpy("noise_pred")
-    after = client.get_inference_statistics(UNET, "1").model_stats[0]
+    after = counted(client, 2)
     return {
         "counts": [[each.inference_count, each.execution_count] for each in (before, after)],
         "batches": [[each.batch_size, each.compute_infer.count] for each in before.batch_stats],
