@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProgram } from '../../src/cli/program.ts';
 import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { greet } from '../support/doors.ts';
-import { createTestHost } from '../support/host.ts';
+import { runOnDatabase } from '../support/database-command.ts';
 import { QUICK } from '../support/jobs.ts';
 
 interface Listed {
@@ -31,21 +30,7 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 /** `darkroom key …` on the platform's database. */
-async function key(...args: readonly string[]) {
-  const { app: DATABASE_URL, auth, dispatcher, system, listen } = database.urls;
-  const host = createTestHost({
-    environment: {
-      DATABASE_URL,
-      DATABASE_AUTH_URL: auth,
-      DATABASE_DISPATCHER_URL: dispatcher,
-      DATABASE_SYSTEM_URL: system,
-      DATABASE_LISTEN_URL: listen,
-      DARKROOM_SECRET: 's'.repeat(32),
-    },
-  });
-  await createProgram(host, '0.0.0').parseAsync(['key', ...args], { from: 'user' });
-  return { code: host.exitCode, out: host.out(), err: host.err() };
-}
+const key = (...args: readonly string[]) => runOnDatabase(database, ['key', ...args]);
 
 async function listOf({ id }: TestTenant): Promise<readonly Listed[]> {
   return JSON.parse((await key('list', '--tenant', id, '--json')).out) as Listed[];

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ObjectKeepingSettings } from '../../src/background/index.ts';
 import { startObjectKeeping } from '../../src/background/index.ts';
-import { createProgram } from '../../src/cli/program.ts';
 import { createRetention } from '../../src/domains/generation/index.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -15,7 +14,7 @@ import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { createDatabase } from '../support/database.ts';
-import { createTestHost } from '../support/host.ts';
+import { runOnDatabase } from '../support/database-command.ts';
 import { QUICK, runJob } from '../support/jobs.ts';
 import { openFolderStore } from '../support/folder-store.ts';
 import { startPicoNode } from '../support/node.ts';
@@ -100,21 +99,7 @@ describe.each(Object.keys(PLACES).filter((name) => name !== 'S3' || !isS3Skipped
         logger: silentLog,
       });
 
-    async function command(...args: readonly string[]) {
-      const { app: DATABASE_URL, auth, dispatcher, system, listen } = database.urls;
-      const host = createTestHost({
-        environment: {
-          DATABASE_URL,
-          DATABASE_AUTH_URL: auth,
-          DATABASE_DISPATCHER_URL: dispatcher,
-          DATABASE_SYSTEM_URL: system,
-          DATABASE_LISTEN_URL: listen,
-          DARKROOM_SECRET: 's'.repeat(32),
-        },
-      });
-      await createProgram(host, '0.0.0').parseAsync(['tenant', ...args], { from: 'user' });
-      return { code: host.exitCode, out: host.out(), err: host.err() };
-    }
+    const command = (...args: readonly string[]) => runOnDatabase(database, ['tenant', ...args]);
 
     const keysUnder = async (prefix: string) =>
       (await Array.fromAsync(store.list(prefix))).map(({ key }) => key).toSorted();
