@@ -26,6 +26,8 @@ export interface NewJob {
   readonly variantId: Id<'variant'>;
   readonly versionId: Id<'version'>;
   readonly engineKey: string;
+  /** Which parts of the engine it calls, sorted: only a node that serves them all is given it. */
+  readonly parts: readonly string[];
   readonly recipe: Recipe;
   readonly metadata: readonly MetadataEntry[];
   readonly totalSteps: number;
@@ -33,10 +35,11 @@ export interface NewJob {
 }
 
 export async function insertJob(tx: Tx, job: NewJob): Promise<Job> {
-  const { recipe, metadata, ...columns } = job;
+  const { recipe, metadata, parts, ...columns } = job;
   const row = await tx.job.create({
     data: {
       ...columns,
+      parts: parts.join(' '),
       recipe: toRecipeJson(recipe),
       metadata: metadata.map(({ key, value }) => ({ key, value })),
       lastSequence: 1,
