@@ -3,6 +3,7 @@ import { Prisma } from '../../generated/prisma/client.ts';
 import type { Id } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import type { Image, Job, JobErrorCode, JobState, MetadataEntry } from './job.ts';
+import { metadataReader } from './metadata.ts';
 import type { Recipe } from './recipe.ts';
 import { recipeReader, toRecipeJson } from './recipe.ts';
 
@@ -169,8 +170,7 @@ function toJob(row: JobRow): Job {
     state: row.state,
     variantId: row.variantId as Id<'variant'>,
     readSettings: recipeReader(row.recipe),
-    // A value of JSON is plain data; its shape is what `insertJob` wrote.
-    metadata: row.metadata as unknown as readonly MetadataEntry[],
+    readMetadata: metadataReader(row.metadata),
     step: row.step,
     totalSteps: row.totalSteps,
     createdAt: row.createdAt,
