@@ -9,6 +9,7 @@ from torch import nn
 
 from pico_train.errors import Stopped, TrainError
 from pico_train.plan import UNET, Plan
+from pico_train.progress import show_progress
 from pico_train.run import train
 
 _PLAN = Plan("line", 40, 8, 0.3, warmup_steps=5, decay=0.5, weight_decay=0.01, ema=0.9)
@@ -120,3 +121,13 @@ def test_the_learning_rate_rises_stays_and_falls():
     assert rates[100] == rates[UNET.steps // 2] == UNET.learning_rate
     assert rates[-1] == pytest.approx(0.02 * UNET.learning_rate)
     assert rates[UNET.steps // 2 :] == sorted(rates[UNET.steps // 2 :], reverse=True)
+
+
+def test_progress_in_a_log_is_lines_and_not_one_that_redraws_itself(capsys):
+    with show_progress(total=3, desc="vae", unit="step", mininterval=0) as bar:
+        for _ in range(3):
+            bar.update()
+    told = capsys.readouterr().err
+
+    assert "\r" not in told
+    assert [line.split()[:3] for line in told.splitlines() if line][1] == ["vae:", "33%", "1/3"]
