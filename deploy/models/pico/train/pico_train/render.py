@@ -2,6 +2,10 @@
 
 import io
 import json
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -41,6 +45,8 @@ def render_sets(packages: Path, out: Path, styles: tuple[str, ...] = tuple(SETS)
     An icon that a set lacks, or that the renderer gives up on, is left out and told. Raises TrainError when the
     packages are not there.
     """
+    # Half a minute before the first picture is written.
+    out.mkdir(parents=True, exist_ok=True)
     for style in styles:
         if (out / f"{style}.json").exists():
             continue
@@ -56,14 +62,15 @@ def render_sets(packages: Path, out: Path, styles: tuple[str, ...] = tuple(SETS)
 
 def _render_set(packages: Path, style: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     icons = _read_icons(packages, SETS[style])
-    names = [name for name in _wanted_names(packages) if name in icons]
+    names = [name for name in wanted_names(packages) if name in icons]
     for name in show_progress(names, desc=style, unit="icon"):
         picture = _render_apart(icons[name])
         if picture is not None:
             yield name, picture
 
 
-def _wanted_names(packages: Path) -> list[str]:
+def wanted_names(packages: Path) -> list[str]:
+    """Returns the icons that the VAE is trained on: the concepts, and everything of the categories."""
     categories = _read_json(packages, f"{SETS['flat']}/metadata.json")["categories"]
     wanted = [concept.icon for concept in read_concepts("all")]
     wanted += [name for category in _CATEGORIES for name in categories[category]]
@@ -88,7 +95,7 @@ def _read_json(packages: Path, name: str) -> Any:
     path = packages / "@iconify-json" / name
     try:
         return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise TrainError(f"There is no {path}: run `npm ci` in the folder of package.json first.") from None
 
 
@@ -98,7 +105,20 @@ def _write_bytes(content: bytes, path: Path) -> None:
 
 @cache
 def _renderer() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(max_workers=1)
+    return ProcessPoolExecutor(1, initializer=_follow_parent)
+
+
+def _follow_parent() -> None:
+    """Leaves Ctrl-C, which reaches the whole process group, to the parent, and ends when that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _render_apart(svg: str) -> NDArray[np.uint8] | None:

@@ -15,11 +15,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 @pytest.fixture(scope="session")
 def icons_folder(tmp_path_factory):
-    """A work folder with the flat icons, rendered once."""
+    """The flat icons of the concepts, rendered once. The other 800 would take half a minute of every test file."""
+    from pico_train import render
     from pico_train.cli import main
 
     work = tmp_path_factory.mktemp("icons")
-    assert main(["render", "--styles", "flat", "--work", str(work)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "_CATEGORIES", ())
+        assert main(["render", "--styles", "flat", "--work", str(work)]) == 0
     return work / "icons"
 
 
@@ -27,4 +30,16 @@ def icons_folder(tmp_path_factory):
 def work(tmp_path, icons_folder):
     """A work folder of its own with the flat icons in it."""
     (tmp_path / "icons").symlink_to(icons_folder)
+    return tmp_path
+
+
+@pytest.fixture
+def full_work(tmp_path, icons_folder):
+    """A work folder in which the flat icons stand for all three sets."""
+    from pico_train.render import SETS
+
+    (tmp_path / "icons").mkdir()
+    for style in SETS:
+        for ending in ("rgba", "json"):
+            (tmp_path / "icons" / f"{style}.{ending}").symlink_to(icons_folder / f"flat.{ending}")
     return tmp_path

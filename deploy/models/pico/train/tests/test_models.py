@@ -12,7 +12,6 @@ from pico_train.concepts import read_concepts
 from pico_train.latents import Examples, open_latents, whiten
 from pico_train.models import PICO, load_text_encoder, load_unet, load_vae
 from pico_train.pictures import open_icons
-from pico_train.render import SETS
 from pico_train.text import Vocabulary, narrow_text_encoder, widen_text_encoder
 from pico_train.vae import create_vae
 
@@ -25,16 +24,6 @@ def _run(work, *arguments):
 
 def _is_encoder(name):
     return name.startswith(("encoder", "quant_conv"))
-
-
-@pytest.fixture
-def full_work(tmp_path, icons_folder):
-    """A work folder in which the flat icons stand for all three sets."""
-    (tmp_path / "icons").mkdir()
-    for style in SETS:
-        for ending in ("rgba", "json"):
-            (tmp_path / "icons" / f"{style}.{ending}").symlink_to(icons_folder / f"flat.{ending}")
-    return tmp_path
 
 
 def test_an_autoencoder_is_trained_and_its_latents_have_sd15s_scale(full_work):

@@ -1,6 +1,8 @@
 """What the training pictures are made of."""
 
 import json
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -10,8 +12,9 @@ import torch
 from pico_train.captions import Scene, draw_caption, every_caption_part, with_article
 from pico_train.concepts import BACKGROUND_NAMES, read_concepts
 from pico_train.errors import TrainError
+from pico_train.models import PICO
 from pico_train.pictures import BACKGROUND_COLOURS, Placing, compose, halve, open_icons
-from pico_train.render import render_sets
+from pico_train.render import render_sets, wanted_names
 from pico_train.run import draws_of
 from pico_train.text import Vocabulary
 
@@ -100,7 +103,8 @@ def test_rendered_icons_are_the_drawings(icons_folder):
     assert heart[64, 64, 3] == 255
     assert heart[64, 64, 0] > 200 > heart[64, 64, 1] + 100
     assert heart[0, 0, 3] == 0
-    assert len(icons.names) > 1000
+    assert set(icons.names) == {concept.icon for concept in read_concepts("all")}
+    assert len(wanted_names(PICO / "train" / "node_modules")) > 1000
 
 
 def test_a_set_that_is_there_is_left_alone(icons_folder, tmp_path):
@@ -137,3 +141,16 @@ def test_a_border_has_the_colour_of_its_background():
     noise = 0.1 * torch.randn(10, 3, 128, 128, generator=draws_of(0, 1).generator)
 
     assert background_of(compose(icons, BACKGROUND_COLOURS) + noise) == list(BACKGROUND_NAMES)
+
+
+def test_the_process_that_renders_ends_with_the_one_that_was_killed():
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"/>'
+    script = f"from pico_train.render import _render_apart; _render_apart('{svg}'); print('ready', flush=True); input()"
+    folder = PICO / "train"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+        # Its end is only seen here when nobody else holds the other end of the pipe.
+        process.communicate(timeout=60)
