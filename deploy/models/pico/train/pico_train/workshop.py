@@ -66,12 +66,11 @@ class Course:
 
 def train_vae(workshop: Workshop, plan: Plan) -> None:
     """Trains an autoencoder on all icons, whitens its latents, and writes it to `vae`."""
-    core = read_concepts("core")
-    source = vae_source(_every_icon(workshop), core)
+    source = vae_source(_every_icon(workshop), read_concepts("all"))
     torch.manual_seed(plan.seed)
     vae = create_vae().to(workshop.device)
     train(VaeTask(vae, source, plan), plan, workshop.checkpoint(plan))
-    whiten(vae, Examples(workshop.icons(BASE_STYLE), core, plan.seed))
+    whiten(vae, Examples(workshop.icons(BASE_STYLE), read_concepts("core"), plan.seed))
     print(f"vae: {measure_psnr(vae, source, plan.seed):.1f} dB")
     save_network(vae, workshop.folder / "vae")
 
