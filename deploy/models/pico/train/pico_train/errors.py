@@ -7,3 +7,9 @@ class TrainError(Exception):
 
 class Stopped(Exception):  # noqa: N818
     """The process was told to stop, and what it had done is kept. The message says how to go on."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, without the pages that some of them add."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -2,38 +2,51 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
 from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
 
-from pico_train.errors import TrainError
+from pico_train.errors import TrainError, first_line
+from pico_train.files import write_folder_whole
 
 # SD1.5's own: the encoder is adjusted so that it holds here, too.
 SCALING_FACTOR = 0.18215
+# Channels of latents, and how many times smaller than the picture they are.
+_LATENTS = (4, 8)
+# Channels of latents, and numbers for each token of a prompt.
+_UNET_INPUTS = (4, 128)
 
 # The bundle that this folder lies in: where tokenizer and scheduler come from.
 PICO = Path(__file__).parents[2]
+
+_DEVICES = ("cpu", "cuda", "mps")
 
 # What a model has besides its three networks.
 _UNTRAINED = ("tokenizer", "scheduler")
 
 diffusers_logging.set_verbosity_error()
 diffusers_logging.disable_progress_bar()
+transformers_logging.disable_progress_bar()
 
 
 def device_of(name: str) -> torch.device:
     """Returns `auto`'s choice, or the one named. Raises TrainError when torch cannot use it."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.partition(":")[0] not in _DEVICES:
+        raise TrainError(f"--device is auto, {', '.join(_DEVICES)}, and not {name!r}.")
     try:
         return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise TrainError(f"--device {name}: {error}") from None
+        raise TrainError(f"--device {name}: {first_line(error)}") from None
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
@@ -57,18 +70,25 @@ def load_vae(folder: Path) -> AutoencoderKL:
     """Loads an autoencoder from its own folder in fp32. Raises TrainError when there is none."""
     if not (folder / "config.json").exists():
         raise TrainError(f"There is no VAE in {folder}.")
-    return AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+    vae = _load(AutoencoderKL, folder, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+    shape = (vae.config.latent_channels, 2 ** (len(vae.config.block_out_channels) - 1))
+    if shape != _LATENTS:
+        raise TrainError(f"The VAE in {folder} has {shape[0]} latent channels of 1/{shape[1]}, and not 4 of 1/8.")
+    return vae
 
 
 def load_unet(model: Path) -> UNet2DConditionModel:
     """Loads a model's U-Net in fp32."""
     folder = part_folder(model, "unet")
-    return UNet2DConditionModel.from_pretrained(folder, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+    unet = _load(UNet2DConditionModel, folder, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+    if (unet.config.in_channels, unet.config.cross_attention_dim) != _UNET_INPUTS:
+        raise TrainError(f"The U-Net in {folder} does not take 4 latent channels and words of 128 numbers.")
+    return unet
 
 
 def load_text_encoder(model: Path) -> CLIPTextModel:
     """Loads a model's text encoder in fp32."""
-    return CLIPTextModel.from_pretrained(part_folder(model, "text_encoder"), dtype=torch.float32)
+    return _load(CLIPTextModel, part_folder(model, "text_encoder"), dtype=torch.float32)
 
 
 def load_tokenizer(model: Path = PICO) -> CLIPTokenizer:
@@ -84,8 +104,27 @@ def load_scheduler() -> DPMSolverMultistepScheduler:
 def save_network(network: nn.Module, folder: Path) -> None:
     """Writes a network as bundles have it: fp16, in one safetensors file."""
     is_16_bit: Any = network.half()
-    is_16_bit.save_pretrained(folder, safe_serialization=True)
+    write_folder_whole(folder, partial(is_16_bit.save_pretrained, safe_serialization=True))
     network.float()
+
+
+def copy_network(source: Path, folder: Path) -> None:
+    """Copies a network of a diffusers folder, or of a bundle without its graphs."""
+    ignore = shutil.ignore_patterns("*.onnx")
+    write_folder_whole(
+        folder, lambda unfinished: shutil.copytree(source, unfinished, dirs_exist_ok=True, ignore=ignore)
+    )
+
+
+def _load(kind: Any, folder: Path, **options: Any) -> Any:
+    try:
+        config = read_json(folder / "config.json")
+        if kind.__name__ not in (config.get("_class_name"), *config.get("architectures", [])):
+            raise TrainError(f"{folder} holds no {kind.__name__}.")
+        return kind.from_pretrained(folder, **options)
+    # Half a file, a file of another network, a list where a table should be: each fails with another class.
+    except (AttributeError, KeyError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+        raise TrainError(f"{folder} cannot be loaded: {first_line(error)}") from error
 
 
 def complete_folder(model: Path) -> None:

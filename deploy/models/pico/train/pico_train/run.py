@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from pico_train.errors import Stopped, TrainError
-from pico_train.files import write_whole
+from pico_train.files import read_tensors, write_whole
 from pico_train.plan import Plan
 from pico_train.progress import show_progress
 
@@ -58,6 +58,8 @@ def train(task: Task, plan: Plan, checkpoint: Path) -> None:
     stop (SIGINT, SIGTERM), after which it raises Stopped. Raises TrainError for a checkpoint of another plan, and when
     the loss is no number.
     """
+    # A minute before the first checkpoint is written.
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     run = _Run(task, plan, checkpoint)
     if checkpoint.exists():
         run.restore()
@@ -101,7 +103,9 @@ class _Run:
     def restore(self) -> None:
         """Goes back to where the checkpoint was written."""
         device = self._task.parameters[0].device
-        content: dict[str, Any] = torch.load(self._checkpoint, map_location=device, weights_only=True)
+        content: dict[str, Any] = read_tensors(self._checkpoint, device)
+        if not isinstance(content, dict) or "plan" not in content:
+            raise TrainError(f"{self._checkpoint} is no checkpoint. Remove it to begin anew.")
         other = [
             f"{name} {content['plan'].get(name)!r} and not {value!r}"
             for name, value in dataclasses.asdict(self._plan).items()
