@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pico_train.concepts import Concept
+from pico_train.digest import digest_of
 from pico_train.errors import TrainError
 from pico_train.pictures import Icons, Placing, compose, draw_colours, halve
 from pico_train.plan import Plan
@@ -59,6 +60,7 @@ class Renderings:
         # At the size that the classifier looks at: four times the steps in the same time.
         self._rgba = [halve(icons.rgba[icons.indices(concepts)]) for icons in sets]
         self.concepts, self.styles = len(concepts), len(sets)
+        self.digest = digest_of(*self._rgba)
 
     def draw(self, count: int, draws: Draws) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Returns pictures, concepts and styles, the last two int64 [count]."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,8 +10,9 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 
 from pico_train.concepts import BACKGROUND_NAMES, Concept
+from pico_train.digest import digest_of
 from pico_train.errors import TrainError
-from pico_train.files import write_whole
+from pico_train.files import read_tensors, write_whole
 from pico_train.models import SCALING_FACTOR
 from pico_train.pictures import BACKGROUND_COLOURS, Icons, Placing, compose
 from pico_train.progress import show_progress
@@ -25,8 +27,12 @@ _STD_MIN, _STD_MAX = 0.5, 2.0
 
 @dataclass(frozen=True)
 class Latents:
-    """`values` [N,4,16,16], scaled; `labels` [N,2]: index of the concept, and of the background."""
+    """`values` [N,4,16,16], scaled; `labels` [N,2]: index of the concept, and of the background.
 
+    `key` is a digest of all that they were made of.
+    """
+
+    key: str
     values: torch.Tensor
     labels: torch.Tensor
 
@@ -74,41 +80,47 @@ def open_latents(path: Path, vae: AutoencoderKL, examples: Examples) -> Latents:
     Makes them first when they are not there, or are those of other examples or another encoder.
     """
     key = _key_of(vae, examples)
-    if path.exists():
-        content = torch.load(path, weights_only=True)
-        if content["key"] == key:
-            return Latents(content["values"].float(), content["labels"])
-    latents = _encode_all(vae, examples)
-    content = {"key": key, "values": latents.values, "labels": latents.labels}
-    write_whole(path, lambda unfinished: torch.save(content, unfinished))
-    return Latents(latents.values.float(), latents.labels)
+    content = _read_cache(path)
+    if content.get("key") != key:
+        # Half precision, in which they lose nothing that the VAE could tell.
+        values, labels = _encode_all(vae, examples)
+        content = {"key": key, "values": values.half(), "labels": labels}
+        write_whole(path, lambda unfinished: torch.save(content, unfinished))
+    return Latents(key, content["values"].float(), content["labels"])
 
 
-def _key_of(vae: AutoencoderKL, examples: Examples) -> dict[str, object]:
-    encoder = [*vae.encoder.parameters(), *vae.quant_conv.parameters()]
-    return {
-        "encoder": sum(float(parameter.detach().double().abs().sum()) for parameter in encoder),
-        "style": examples.icons.style,
-        "concepts": [concept.icon for concept in examples.concepts],
-        "seed": examples.seed,
-        "variants": examples.variants,
-    }
+def _read_cache(path: Path) -> dict[str, Any]:
+    """Returns nothing for a file that is missing or damaged: it can be made again."""
+    try:
+        content = read_tensors(path, torch.device("cpu"))
+    except TrainError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
-def _encode_all(vae: AutoencoderKL, examples: Examples) -> Latents:
-    """Returns them in half precision, of which they lose nothing that the VAE could tell."""
+def encoder_digest(vae: AutoencoderKL) -> str:
+    """Tells encoders apart, and with them latents: those of one mean nothing to the decoder of another."""
+    return digest_of(vae.encoder, vae.quant_conv)
+
+
+def _key_of(vae: AutoencoderKL, examples: Examples) -> str:
+    icons = examples.icons.digest(examples.concepts)
+    return digest_of(encoder_digest(vae), examples.icons.style, icons, examples.seed, examples.variants)
+
+
+def _encode_all(vae: AutoencoderKL, examples: Examples) -> tuple[torch.Tensor, torch.Tensor]:
     backgrounds = torch.arange(len(BACKGROUND_NAMES)).repeat(examples.variants)
     values, labels = [], []
     for concept in show_progress(range(len(examples.concepts)), desc=f"latents {examples.icons.style}", unit="concept"):
         chosen = np.full(len(backgrounds), concept)
         encoded = _encode(vae, examples.compose(chosen, backgrounds, concept)) * SCALING_FACTOR
-        values.append(encoded.cpu().half())
+        values.append(encoded.cpu())
         labels.append(torch.stack([torch.full_like(backgrounds, concept), backgrounds], 1))
-    latents = Latents(torch.cat(values), torch.cat(labels))
-    deviation = float(latents.values.float().std())
+    latents = torch.cat(values)
+    deviation = float(latents.std())
     if not _STD_MIN < deviation < _STD_MAX:
         raise TrainError(f"The standard deviation of the latents is {deviation:.3f} and not about 1: another VAE?")
-    return latents
+    return latents, torch.cat(labels)
 
 
 @torch.no_grad()

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from pico_train.concepts import BACKGROUNDS, Concept
-from pico_train.errors import TrainError
+from pico_train.digest import digest_of
+from pico_train.errors import TrainError, first_line
 from pico_train.render import SIZE
 
 # [10,3] in [-1,1].
@@ -30,8 +31,14 @@ class Icons:
         known = {name: index for index, name in enumerate(self.names)}
         missing = [concept.icon for concept in concepts if concept.icon not in known]
         if missing:
-            raise TrainError(f"The icons of style {self.style} lack {' '.join(missing)}.")
+            raise TrainError(
+                f"The icons of style {self.style} lack {' '.join(missing)}: remove them and run `render` again."
+            )
         return np.array([known[concept.icon] for concept in concepts])
+
+    def digest(self, concepts: tuple[Concept, ...]) -> str:
+        """Tells drawings of these concepts from others, such as those of another version of the icons."""
+        return digest_of(self.rgba[self.indices(concepts)])
 
 
 def open_icons(folder: Path, style: str) -> Icons:
@@ -39,8 +46,13 @@ def open_icons(folder: Path, style: str) -> Icons:
     index = folder / f"{style}.json"
     if not index.exists():
         raise TrainError(f"There is no {index}: run `render` first.")
-    names = tuple(json.loads(index.read_text("utf-8")))
-    rgba = np.memmap(folder / f"{style}.rgba", dtype=np.uint8, mode="r").reshape(len(names), SIZE, SIZE, 4)
+    try:
+        names = tuple(json.loads(index.read_text("utf-8")))
+        rgba = np.memmap(folder / f"{style}.rgba", dtype=np.uint8, mode="r").reshape(len(names), SIZE, SIZE, 4)
+    except (OSError, ValueError) as error:
+        raise TrainError(
+            f"The icons of {index} cannot be read: {first_line(error)} Remove it and run `render` again."
+        ) from error
     return Icons(style, names, rgba)
 
 

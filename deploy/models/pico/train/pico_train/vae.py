@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pico_train.concepts import Concept
+from pico_train.digest import digest_of
 from pico_train.models import SCALING_FACTOR, mixed_precision
 from pico_train.pictures import Icons, Placing, compose, draw_colours
 from pico_train.plan import Plan
@@ -55,6 +56,8 @@ class PictureSource:
         odds = np.array(mixture.sets[: len(sets)])
         self._odds = odds / odds.sum()
         self._mixture = mixture
+        own = [icons.digest(concepts) for icons in sets]
+        self.digest = digest_of(own, *(icons.rgba for icons in sets))
 
     def draw(self, count: int, draws: Draws) -> torch.Tensor:
         """Returns [count,3,128,128] in [-1,1], all of one set."""
@@ -130,7 +133,7 @@ class VaeTask:
 
     def _draw(self, step: int, draws: Draws) -> torch.Tensor:
         if step >= _CROPPED * self._plan.steps:
-            return self._source.draw(self._plan.batch // 2, draws)
+            return self._source.draw(max(1, self._plan.batch // 2), draws)
         pictures = self._source.draw(self._plan.batch, draws)
         corners = draws.rng.integers(0, (SIZE - _CROP) // 8 + 1, (len(pictures), 2)) * 8
         return torch.stack(
