@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pico_train import plan
+from pico_train.captions import STYLES
 from pico_train.errors import Stopped, TrainError
+from pico_train.options import channels, count, positive, seed
 
 if TYPE_CHECKING:
     from pico_train.plan import Plan
     from pico_train.workshop import Course, Workshop
 
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    _Commands = argparse._SubParsersAction["_Parser"]
 
 _DESCRIPTION = "Trains pico, a Stable Diffusion in miniature, from icons. Every training can be stopped and goes on."
 _FORMATTER = argparse.ArgumentDefaultsHelpFormatter
@@ -26,20 +29,33 @@ _CONCEPTS_HELP = "which things: core (64), all (217), or the first so many"
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command. Returns the exit status: 0, 1 with the reason on stderr, or 130 when it was told to stop."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         options.run(options)
-    except TrainError as error:
-        print(f"pico_train: {error}", file=sys.stderr)
-        return 1
+    # An OSError is of the place that `--work` names: read-only, full, a file where a folder should be.
+    except (TrainError, OSError) as error:
+        return _tell(error, 1)
     except Stopped as stopped:
-        print(f"pico_train: {stopped}", file=sys.stderr)
-        return 130
+        return _tell(stopped, 130)
+    except KeyboardInterrupt:
+        return _tell("stopped; the same command goes on from what was kept.", 130)
     return 0
 
 
+def _tell(reason: object, status: int) -> int:
+    print(f"pico_train: {reason}", file=sys.stderr)
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong as every other part does, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise TrainError(f"{message}. `{self.prog} --help` lists what there is.")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("pico_train", description=_DESCRIPTION)
+    parser = _Parser("pico_train", description=_DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_render(commands)
     _add_train(commands)
@@ -57,7 +73,7 @@ def _add_render(commands: _Commands) -> None:
         formatter_class=_FORMATTER,
     )
     command.add_argument("--packages", type=Path, default=_HERE / "node_modules", help="where npm installed the icons")
-    command.add_argument("--styles", nargs="+", default=["flat", "noto", "glossy"], metavar="STYLE", help="which sets")
+    _add_styles(command, STYLES, "which sets: flat, noto, glossy")
     _add_work(command)
     command.set_defaults(run=_render)
 
@@ -83,7 +99,14 @@ def _add_train(commands: _Commands) -> None:
         "unet", help="the U-Net and the text encoder, on the flat icons", formatter_class=_FORMATTER
     )
     _add_unet(unet, start="the model to start from; an untrained one when it is not given")
-    unet.add_argument("--channels", type=int, nargs="+", default=[64, 128, 192], metavar="N", help="of each block")
+    unet.add_argument(
+        "--channels",
+        type=channels,
+        nargs=3,
+        default=[64, 128, 192],
+        metavar="N",
+        help="of each block of an untrained U-Net",
+    )
     _add_training(unet, plan.UNET)
     unet.set_defaults(run=_train_unet, style="flat")
 
@@ -95,7 +118,7 @@ def _add_fine_tune(commands: _Commands) -> None:
         description="Makes WORK/pico-STYLE, which has a U-Net of its own and shares all else with the model it is of.",
         formatter_class=_FORMATTER,
     )
-    command.add_argument("--style", default="noto", help="flat, noto or glossy")
+    command.add_argument("--style", default="noto", choices=STYLES, help="whose icons")
     _add_unet(command, start="the model to start from; WORK/pico when it is not given")
     _add_training(command, plan.FINE_TUNE)
     command.set_defaults(run=_fine_tune)
@@ -111,11 +134,11 @@ def _add_score(commands: _Commands) -> None:
     )
     command.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="a diffusers folder or a bundle")
     command.add_argument("--concepts", default="core", help=_CONCEPTS_HELP)
-    command.add_argument("--seeds", type=int, default=4, help="pictures of each prompt")
+    command.add_argument("--seeds", type=count, default=4, help="pictures of each prompt")
     command.add_argument(
-        "--judge-steps", type=int, default=plan.JUDGE.steps, help="steps of the classifier's own training"
+        "--judge-steps", type=count, default=plan.JUDGE.steps, help="steps of the classifier's own training"
     )
-    command.add_argument("--styles", nargs="+", default=["flat", "noto"], metavar="STYLE", help="that it can name")
+    _add_styles(command, ("flat", "noto"), "that it can name")
     command.add_argument("--card", action="store_true", help="write the figures into each model's MODEL_CARD.md")
     _add_machine(command)
     command.set_defaults(run=_score)
@@ -132,23 +155,27 @@ def _add_sheet(commands: _Commands) -> None:
 
 def _add_unet(command: argparse.ArgumentParser, start: str) -> None:
     command.add_argument("--concepts", default="core", help=_CONCEPTS_HELP)
-    command.add_argument("--variants", type=int, default=16, help="placings of each thing on each background")
+    command.add_argument("--variants", type=count, default=16, help="placings of each thing on each background")
     command.add_argument("--vae", type=Path, help="the VAE's folder; the model's own when it is not given")
     command.add_argument("--from", dest="start_from", type=Path, metavar="MODEL", help=start)
 
 
 def _add_training(command: argparse.ArgumentParser, defaults: Plan) -> None:
-    command.add_argument("--steps", type=int, default=defaults.steps, help="steps of the optimiser")
-    command.add_argument("--batch", type=int, default=defaults.batch, help="pictures a step")
-    command.add_argument("--learning-rate", type=float, default=defaults.learning_rate, help="the highest")
+    command.add_argument("--steps", type=count, default=defaults.steps, help="steps of the optimiser")
+    command.add_argument("--batch", type=count, default=defaults.batch, help="pictures a step")
+    command.add_argument("--learning-rate", type=positive, default=defaults.learning_rate, help="the highest")
     _add_machine(command)
 
 
 def _add_machine(command: argparse.ArgumentParser) -> None:
     _add_work(command)
     command.add_argument("--device", default="auto", help="cpu, cuda, mps; auto takes the fastest")
-    command.add_argument("--threads", type=int, help="of the CPU; torch's own choice when it is not given")
-    command.add_argument("--seed", type=int, default=0, help="the same seed gives the same result on one machine")
+    command.add_argument("--threads", type=count, help="of the CPU; torch's own choice when it is not given")
+    command.add_argument("--seed", type=seed, default=0, help="the same seed gives the same result on one machine")
+
+
+def _add_styles(command: argparse.ArgumentParser, default: Sequence[str], what: str) -> None:
+    command.add_argument("--styles", nargs="+", default=default, choices=STYLES, metavar="STYLE", help=what)
 
 
 def _add_work(command: argparse.ArgumentParser) -> None:
@@ -161,7 +188,7 @@ def _add_work(command: argparse.ArgumentParser) -> None:
 def _render(options: argparse.Namespace) -> None:
     from pico_train.render import render_sets
 
-    render_sets(options.packages, options.work / "icons", tuple(options.styles))
+    render_sets(options.packages, options.work / "icons", _styles(options))
 
 
 def _train_vae(options: argparse.Namespace) -> None:
@@ -191,7 +218,7 @@ def _fine_tune(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     from pico_train.judging import Scoring, score_models
 
-    scoring = Scoring(options.concepts, tuple(options.styles), options.seeds, options.judge_steps, options.card)
+    scoring = Scoring(options.concepts, _styles(options), options.seeds, options.judge_steps, options.card)
     score_models(_workshop(options), options.models, scoring)
 
 
@@ -199,6 +226,8 @@ def _sheet(options: argparse.Namespace) -> None:
     from pico_train.draw import Wish, draw, open_pipeline
     from pico_train.sheet import PROMPTS, make_sheet
 
+    if options.out.suffix.lower() != ".png" or options.out.is_dir():
+        raise TrainError(f"{options.out} is no name for a picture: let it end in .png.")
     prompts = options.prompts or PROMPTS
     pipeline = open_pipeline(options.model, _workshop(options).device)
     make_sheet(draw(pipeline, [Wish(prompt, options.seed) for prompt in prompts]), prompts, options.out)
@@ -213,6 +242,10 @@ def _workshop(options: argparse.Namespace) -> Workshop:
     if options.threads:
         torch.set_num_threads(options.threads)
     return Workshop(options.work, device_of(options.device), options.seed)
+
+
+def _styles(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(options.styles))
 
 
 def _plan(options: argparse.Namespace, defaults: Plan) -> Plan:

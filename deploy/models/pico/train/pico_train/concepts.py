@@ -45,7 +45,7 @@ class Concept:
 
 def read_concepts(which: str) -> tuple[Concept, ...]:
     """Returns the 64 of `core`, `all` 217, or the first so many of them. Raises TrainError on anything else."""
-    tables = tomllib.loads(_FILE.read_text("utf-8"))
+    tables = _read_tables()
     everything = [Concept(icon, tuple(names)) for table in ("core", "more") for icon, names in tables[table].items()]
     named = {"core": len(tables["core"]), "all": len(everything)}
     count = named.get(which, int(which) if which.isdecimal() else 0)
@@ -54,3 +54,14 @@ def read_concepts(which: str) -> tuple[Concept, ...]:
             f"--concepts is core, all or a number from {_COUNT_MIN} to {len(everything)}, and not {which!r}."
         )
     return tuple(everything[:count])
+
+
+def _read_tables() -> dict[str, dict[str, list[str]]]:
+    try:
+        tables = tomllib.loads(_FILE.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise TrainError(f"{_FILE} cannot be read: {error}.") from None
+    for icon, names in [*tables["core"].items(), *tables["more"].items()]:
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+            raise TrainError(f'{_FILE}: {icon} needs names in brackets, as in {icon} = ["{icon}"].')
+    return tables

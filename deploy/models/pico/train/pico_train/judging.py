@@ -9,7 +9,7 @@ from pico_train.concepts import read_concepts
 from pico_train.draw import open_pipeline
 from pico_train.errors import TrainError
 from pico_train.plan import JUDGE
-from pico_train.report import describe_score, write_card
+from pico_train.report import describe_score, split_card, write_card
 from pico_train.score import Examination, Judge
 from pico_train.workshop import BASE_STYLE, Workshop
 
@@ -31,9 +31,14 @@ def score_models(workshop: Workshop, models: list[Path], scoring: Scoring) -> No
     unknown = [f"{model} ({style})" for model, style in styles.items() if style not in scoring.styles]
     if unknown:
         raise TrainError(f"The judge does not know the style of {', '.join(unknown)}: name it with --styles.")
+    # Before the judge's long training, because here it shows what is missing.
+    pipelines = {model: open_pipeline(model, workshop.device) for model in styles}
+    if scoring.writes_cards:
+        for model in styles:
+            split_card(model / "MODEL_CARD.md")
     judge = _open_judge(workshop, scoring)
     for model, style in styles.items():
-        score = Examination(open_pipeline(model, workshop.device), judge, style).run(scoring.seeds)
+        score = Examination(pipelines[model], judge, style).run(scoring.seeds)
         text = describe_score(score, scoring.seeds)
         print(f"\n{model.resolve().name}\n\n{text}")
         if scoring.writes_cards:
@@ -43,10 +48,14 @@ def score_models(workshop: Workshop, models: list[Path], scoring: Scoring) -> No
 def _open_judge(workshop: Workshop, scoring: Scoring) -> Judge:
     concepts = read_concepts(scoring.concepts)
     styles = "-".join(scoring.styles)
-    plan = dataclasses.replace(
-        JUDGE, name=f"judge-{len(concepts)}-{styles}", steps=scoring.judge_steps, seed=workshop.seed
-    )
     renderings = Renderings([workshop.icons(style) for style in scoring.styles], concepts)
+    plan = dataclasses.replace(
+        JUDGE,
+        name=f"judge-{len(concepts)}-{styles}",
+        steps=scoring.judge_steps,
+        seed=workshop.seed,
+        details=f"icons {renderings.digest}",
+    )
     return Judge(train_classifier(renderings, plan, workshop.checkpoint(plan)), concepts, scoring.styles)
 
 

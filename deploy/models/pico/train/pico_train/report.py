@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from pico_train.errors import TrainError
+from pico_train.files import write_whole
 from pico_train.score import Score, Tally
 
 _BEGIN = "<!-- score: written by `pico_train score --card` -->"
@@ -29,11 +30,18 @@ def describe_score(score: Score, seeds: int) -> str:
 
 def write_card(card: Path, text: str) -> None:
     """Replaces what stands between the two marks of a model card. Raises TrainError when they are not there."""
-    before, begin, rest = card.read_text("utf-8").partition(_BEGIN)
+    before, after = split_card(card)
+    content = f"{before}{_BEGIN}\n\n{text}\n\n{_END}{after}"
+    write_whole(card, lambda unfinished: unfinished.write_text(content, "utf-8"))
+
+
+def split_card(card: Path) -> tuple[str, str]:
+    """Returns what stands before and after a card's score. Raises TrainError when there is no place for one."""
+    before, begin, rest = (card.read_text("utf-8") if card.exists() else "").partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not begin or not end:
         raise TrainError(f"{card} has no place for the score: put the lines {_BEGIN} and {_END} into it.")
-    card.write_text(f"{before}{_BEGIN}\n\n{text}\n\n{_END}{after}", "utf-8")
+    return before, after
 
 
 def _misses(rows: dict[str, Tally]) -> str:

@@ -6,6 +6,7 @@ import torch
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from pico_train.captions import every_caption_part
+from pico_train.errors import TrainError
 from pico_train.models import load_text_encoder, load_tokenizer
 
 TOKENS = 77
@@ -44,9 +45,12 @@ def narrow_text_encoder(model: Path, vocabulary: Vocabulary) -> CLIPTextModel:
     """Loads a model's text encoder with the rows of the vocabulary's tokens alone."""
     weights = load_text_encoder(model).state_dict()
     table = _table_name(weights)
-    weights[table] = weights[table][vocabulary.tokens]
     encoder = CLIPTextModel(_config(len(vocabulary.tokens)))
-    encoder.load_state_dict(weights)
+    try:
+        weights[table] = weights[table][vocabulary.tokens]
+        encoder.load_state_dict(weights)
+    except (IndexError, RuntimeError):
+        raise TrainError(f"The text encoder of {model} has another shape than pico's.") from None
     return encoder
 
 
