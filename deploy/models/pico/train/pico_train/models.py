@@ -60,7 +60,8 @@ def part_folder(model: Path, part: str) -> Path:
 
     Raises TrainError when neither has it.
     """
-    for folder in (model / part, model.parent / "pico" / part):
+    # Resolved, because `.` and `..` have no name for `pico` to be beside.
+    for folder in (model / part, model.resolve().parent / "pico" / part):
         if (folder / "config.json").exists() or (folder / "vocab.json").exists():
             return folder
     raise TrainError(f"{model} has no {part}, and there is no pico beside it that has.")

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from pico_train.cli import main
 from pico_train.concepts import read_concepts
 from pico_train.latents import Examples, open_latents, whiten
-from pico_train.models import PICO, load_text_encoder, load_unet, load_vae
+from pico_train.models import PICO, load_text_encoder, load_unet, load_vae, part_folder
 from pico_train.pictures import open_icons
 from pico_train.text import Vocabulary, narrow_text_encoder, widen_text_encoder
 from pico_train.vae import create_vae
@@ -129,9 +129,9 @@ def test_what_is_missing_is_told_with_what_to_do(work, arguments, told, capsys):
 
 
 def test_a_device_that_torch_cannot_use_is_told(work, capsys):
-    arguments = ["sheet", str(PICO), str(work / "out.png"), "--work", str(work), "--device", "teapot"]
+    arguments = ["sheet", str(PICO), str(work / "out.png"), "--work", str(work), "--device", "cuda:99"]
     assert main(arguments) == 1
-    assert "--device teapot" in capsys.readouterr().err
+    assert "--device cuda:99: " in capsys.readouterr().err
 
 
 def test_help_is_quick_and_needs_no_torch():
@@ -145,3 +145,9 @@ def test_help_is_quick_and_needs_no_torch():
     )
     assert "--learning-rate" in done.stdout
     assert done.stdout.rstrip().endswith("False")
+
+
+def test_a_variant_finds_what_it_shares_also_from_its_own_folder(monkeypatch):
+    monkeypatch.chdir(PICO.parent / "pico-noto" / "unet")
+    for variant in ("..", PICO.parent / "pico-noto"):
+        assert part_folder(Path(variant), "vae").samefile(PICO / "vae")
