@@ -104,7 +104,10 @@ def train_classifier(renderings: Renderings, plan: Plan, checkpoint: Path) -> Cl
     right = measure(classifier, renderings, plan.seed)
     print(f"{plan.name}: names {right:.1%} of renderings that it was not trained on")
     if right < _RIGHT_MIN:
-        raise TrainError(f"The classifier has to name {_RIGHT_MIN:.0%} of them to judge: give it more --judge-steps.")
+        raise TrainError(
+            f"The classifier has to name {_RIGHT_MIN:.0%} of them to judge: "
+            f"remove {checkpoint} and give it more --judge-steps."
+        )
     return classifier
 
 

@@ -171,7 +171,9 @@ def _add_machine(command: argparse.ArgumentParser) -> None:
     _add_work(command)
     command.add_argument("--device", default="auto", help="cpu, cuda, mps; auto takes the fastest")
     command.add_argument("--threads", type=count, help="of the CPU; torch's own choice when it is not given")
-    command.add_argument("--seed", type=seed, default=0, help="the same seed gives the same result on one machine")
+    command.add_argument(
+        "--seed", type=seed, default=0, help="the same seed and threads give the same weights on one CPU"
+    )
 
 
 def _add_styles(command: argparse.ArgumentParser, default: Sequence[str], what: str) -> None:
