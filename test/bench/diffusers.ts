@@ -71,12 +71,14 @@ export async function startDiffusers(options: DiffusersOptions): Promise<Referen
   say(`${versions} draws the platform's picture, ${levels} of 255 levels off at most`);
 
   const drawIn = (batch: number) => (count: number) => drawWith(painters, sample.prompt, { count, batch });
-  const batch = fastestOf(await tryBatches(drawIn));
+  const trials = await tryBatches(drawIn);
+  for (const trial of trials) say(`${trial.perSecond.toFixed(2)} pictures/s with ${callOf(trial.batch)}`);
+  const batch = fastestOf(trials);
   const owned = stack.move();
   return {
     about: {
       name: FIGURES[runtime],
-      reference: `${versions} in ${PROCESSES} processes, ${batch} ${batch === 1 ? 'prompt' : 'prompts'} a call`,
+      reference: `${versions} in ${PROCESSES} processes, ${callOf(batch)}`,
       aim: '> 1',
     },
     draw: drawIn(batch),
@@ -109,6 +111,10 @@ async function compare(painter: Painter | undefined, options: DiffusersOptions):
     );
   }
   return levels;
+}
+
+function callOf(batch: number): string {
+  return `${batch} ${batch === 1 ? 'prompt' : 'prompts'} a call`;
 }
 
 interface Load {
