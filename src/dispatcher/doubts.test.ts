@@ -89,6 +89,17 @@ describe('a model on which a call failed', () => {
     }
   });
 
+  it('is forgotten once the node itself says that it does not have it', async () => {
+    const { node, doubts, call, isOut } = open();
+    node.fault = 'NOT_LOADED';
+    await call();
+    await doubts.tryDue(never);
+    doubts.heed([{ name: 'pico.unet', version: '1' }]);
+    expect(isOut()).toBe(true);
+    doubts.heed([{ name: 'pico.unet_cfg', version: '1' }]);
+    expect(isOut()).toBe(false);
+  });
+
   it('is forgiven by a call that succeeds', async () => {
     const { node, doubts, call } = open();
     for (let again = 0; again < 2; again += 1) {

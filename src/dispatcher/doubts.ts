@@ -22,6 +22,11 @@ import { blankRow } from './rows.ts';
 export interface Doubts {
   /** The node's engines. Their calls tell how the models are. */
   readonly engines: Engines;
+  /**
+   * Forgets models that the node does not list among those that are ready: when it does again, somebody has loaded
+   * them. What the dispatcher itself has unloaded is remembered.
+   */
+  heed(listed: readonly Pick<ServedModel, 'name' | 'version'>[]): void;
   isOut(model: Pick<ServedModel, 'name' | 'version'>): boolean;
   /** Whether a trial is due. */
   isDue(): boolean;
@@ -114,6 +119,10 @@ export function createDoubts({ node, connection, clock, random, logger }: Doubts
   const due = () => out().filter(({ tryAtMs }) => tryAtMs <= clock.monotonicMs());
   return {
     engines: { infer },
+    heed(listed) {
+      const keys = new Set(listed.map(({ name, version }) => keyOf({ model: name, version })));
+      for (const [key, { isUnloaded }] of models) if (!keys.has(key) && !isUnloaded) models.delete(key);
+    },
     isOut: ({ name, version }) => models.get(keyOf({ model: name, version }))?.isOut ?? false,
     isDue: () => due().length > 0,
     dueAtMs: () => Math.min(...out().map(({ tryAtMs }) => tryAtMs)),

@@ -89,6 +89,7 @@ async function probe(deps: HoldingDeps, holding: Holding, signal: AbortSignal): 
   try {
     const report = await connection.describe(signal);
     if (!report.ready) throw new Error('the node is not ready');
+    doubts.heed(report.models);
     await useReport(deps, holding, { report, isOutdated });
     if (isOutdated() || !doubts.isDue()) return;
     // What is not in doubt is at work meanwhile.
