@@ -177,3 +177,13 @@ def test_a_variant_is_trained_on_the_latents_of_its_base(work, capsys):
     assert _run(work, "fine-tune", "--style", "flat", *_SMALL, "--from", PICO, "--vae", other) == 1
     assert "was trained on the latents of another VAE than" in capsys.readouterr().err
     assert not (work / "latents").exists()
+
+
+def test_an_autoencoder_is_whitened_once_however_often_its_training_is_asked_for(full_work, monkeypatch):
+    monkeypatch.setattr(workshop, "measure_psnr", lambda *_: 0.0)
+    monkeypatch.setattr("pico_train.latents._WHITENED", 16)
+    for time in ("once", "twice"):
+        assert _run(full_work, "train", "vae", "--steps", "1", "--batch", "1") == 0
+        (full_work / "vae").rename(full_work / time)
+
+    assert _bytes(full_work / "once") == _bytes(full_work / "twice")

@@ -1,19 +1,25 @@
 """Every part can be trained, and nothing else changes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 
 from pico_train.cli import main
 from pico_train.concepts import read_concepts
-from pico_train.latents import Examples, open_latents, whiten
+from pico_train.latents import Examples, Latents, open_latents, whiten
 from pico_train.models import PICO, load_text_encoder, load_unet, load_vae, part_folder
 from pico_train.pictures import open_icons
+from pico_train.plan import VAE
+from pico_train.run import draws_of
 from pico_train.text import Vocabulary, narrow_text_encoder, widen_text_encoder
-from pico_train.vae import create_vae
+from pico_train.unet import Lesson, Networks, UnetTask
+from pico_train.vae import VaeTask, _compare, create_vae, vae_source
 
 _SAFETENSORS = "diffusion_pytorch_model.safetensors"
 
@@ -151,3 +157,83 @@ def test_a_variant_finds_what_it_shares_also_from_its_own_folder(monkeypatch):
     monkeypatch.chdir(PICO.parent / "pico-noto" / "unet")
     for variant in ("..", PICO.parent / "pico-noto"):
         assert part_folder(Path(variant), "vae").samefile(PICO / "vae")
+
+
+class _Seen:
+    """A U-Net that knows the noise, because the latents are nothing else, and is wrong by as much as it was told."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, kept, wrong_by):
+        self._kept, self._wrong_by = kept, wrong_by
+        self.noise, self.timesteps = [], []
+
+    def __call__(self, noisy, timesteps, _words):
+        noise = noisy / (1 - self._kept[timesteps])[:, None, None, None].sqrt()
+        self.noise.append(noise)
+        self.timesteps.append(timesteps)
+        return SimpleNamespace(sample=noise + self._wrong_by)
+
+    def parameters(self):
+        return []
+
+
+class _Silence:
+    def __call__(self, tokens):
+        return SimpleNamespace(last_hidden_state=tokens)
+
+    def parameters(self):
+        return []
+
+
+def _teach(wrong_by, steps=1, batch=16):
+    labels = torch.tensor([[thing, background] for thing in range(2) for background in range(10)])
+    latents = Latents("key", torch.zeros(20, 4, 16, 16), labels)
+    kept = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear").alphas_cumprod
+    unet = _Seen(kept, wrong_by)
+    lesson = Lesson(latents, read_concepts("2"), "flat", Vocabulary())
+    task = UnetTask(Networks(unet, _Silence()), lesson, batch)
+    losses = [task.loss(step, draws_of(0, step))[0] for step in range(steps)]
+    return unet, kept, torch.stack(losses)
+
+
+def test_the_unet_is_asked_for_all_the_noise_whose_channels_have_means_of_their_own():
+    unet, _, losses = _teach(0.0, steps=30)
+    noise = torch.cat(unet.noise)
+
+    assert losses.max() < 1e-6
+    # Of plain noise it is 1/16.
+    assert noise.mean((2, 3)).std() == pytest.approx((0.3**2 + 1 / 256) ** 0.5, rel=0.1)
+    assert (noise - noise.mean((2, 3), keepdim=True)).std() == pytest.approx(1, rel=0.02)
+
+
+def test_every_part_of_the_schedule_is_in_every_step_and_weighs_by_min_snr():
+    unet, kept, losses = _teach(1.0)
+    (timesteps,) = unet.timesteps
+    snr = kept / (1 - kept)
+
+    assert (timesteps * 16 // 1000 - torch.arange(16)).abs().max() <= 1
+    assert losses[0] == pytest.approx(float((snr.clamp(max=5) / snr)[timesteps].mean()), rel=1e-4)
+
+
+def test_the_autoencoder_sees_crops_first_and_whole_pictures_at_last(work):
+    seen = []
+    vae = create_vae((16, 32))
+    encode = vae.encode
+    vae.encode = lambda pictures: seen.append(tuple(pictures.shape)) or encode(pictures)
+    plan = replace(VAE, batch=4)
+    task = VaeTask(vae, vae_source([open_icons(work / "icons", "flat")], read_concepts("2")), plan)
+    for step in (0, plan.steps * 87 // 100, plan.steps * 89 // 100, plan.steps - 1):
+        task.loss(step, draws_of(0, step))
+
+    assert seen == [(4, 3, 64, 64)] * 2 + [(2, 3, 128, 128)] * 2
+
+
+def test_a_wrong_colour_costs_an_autoencoder_more_than_a_wrong_brightness():
+    grey = torch.zeros(1, 3, 8, 8)
+    too_bright = _compare(grey, grey + 0.2)
+    too_red = _compare(grey, grey + torch.tensor([0.6, 0, 0])[:, None, None])
+
+    assert too_bright["l1"] == pytest.approx(float(too_red["l1"]))
+    assert too_bright["chroma"] == pytest.approx(0, abs=1e-6)
+    assert too_red["chroma"] > 0.5
