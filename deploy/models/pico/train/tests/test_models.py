@@ -11,7 +11,7 @@ from diffusers import DDPMScheduler
 from safetensors.torch import load_file
 
 from pico_train.cli import main
-from pico_train.concepts import read_concepts
+from pico_train.concepts import BACKGROUND_NAMES, read_concepts
 from pico_train.latents import Examples, Latents, open_latents, whiten
 from pico_train.models import PICO, load_text_encoder, load_unet, load_vae, part_folder
 from pico_train.pictures import open_icons
@@ -166,10 +166,11 @@ class _Seen:
 
     def __init__(self, kept, wrong_by):
         self._kept, self._wrong_by = kept, wrong_by
-        self.noise, self.timesteps = [], []
+        self.noisy, self.noise, self.timesteps = [], [], []
 
     def __call__(self, noisy, timesteps, _words):
         noise = noisy / (1 - self._kept[timesteps])[:, None, None, None].sqrt()
+        self.noisy.append(noisy)
         self.noise.append(noise)
         self.timesteps.append(timesteps)
         return SimpleNamespace(sample=noise + self._wrong_by)
@@ -186,13 +187,14 @@ class _Silence:
         return []
 
 
-def _teach(wrong_by, steps=1, batch=16):
+def _teach(wrong_by, steps=1, white=0.0):
     labels = torch.tensor([[thing, background] for thing in range(2) for background in range(10)])
     latents = Latents("key", torch.zeros(20, 4, 16, 16), labels)
+    latents.values[labels[:, 1] == BACKGROUND_NAMES.index("white")] = white
     kept = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear").alphas_cumprod
     unet = _Seen(kept, wrong_by)
     lesson = Lesson(latents, read_concepts("2"), "flat", Vocabulary())
-    task = UnetTask(Networks(unet, _Silence()), lesson, batch)
+    task = UnetTask(Networks(unet, _Silence()), lesson, 16)
     losses = [task.loss(step, draws_of(0, step))[0] for step in range(steps)]
     return unet, kept, torch.stack(losses)
 
@@ -237,3 +239,11 @@ def test_a_wrong_colour_costs_an_autoencoder_more_than_a_wrong_brightness():
     assert too_bright["l1"] == pytest.approx(float(too_red["l1"]))
     assert too_bright["chroma"] == pytest.approx(0, abs=1e-6)
     assert too_red["chroma"] > 0.5
+
+
+def test_the_background_that_is_not_named_is_seen_three_times_as_often():
+    unet, _, _ = _teach(0.0, steps=60, white=100.0)
+    is_white = torch.cat(unet.noisy).mean((1, 2, 3)) > 3
+
+    # 3 of 12, where it would be 1 of 10.
+    assert is_white.float().mean() == pytest.approx(0.25, abs=0.04)

@@ -154,3 +154,12 @@ def test_the_process_that_renders_ends_with_the_one_that_was_killed():
         process.kill()
         # Its end is only seen here when nobody else holds the other end of the pipe.
         process.communicate(timeout=60)
+
+
+def test_captions_leave_out_what_a_prompt_may_leave_out():
+    rng, scene = np.random.default_rng(0), Scene(read_concepts("core")[0], "white", "flat")
+    captions = [draw_caption(scene, rng) for _ in range(4000)]
+    shares = [np.mean([part in caption for caption in captions]) for part in ("background", "style", "a cat")]
+
+    assert np.mean([caption == "" for caption in captions]) == pytest.approx(0.1, abs=0.02)
+    assert shares == pytest.approx([0.9 * 0.2, 0.9 * 0.4, 0.9 * 0.65], abs=0.03)

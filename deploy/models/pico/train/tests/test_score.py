@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from pico_train.classifier import Judgement, Renderings, train_classifier
+from pico_train.classifier import _HELD_OUT, Judgement, Renderings, train_classifier
 from pico_train.concepts import BACKGROUND_NAMES, BACKGROUNDS, read_concepts
 from pico_train.errors import TrainError
 from pico_train.judging import Scoring, score_models
@@ -140,3 +140,16 @@ def test_the_background_colours_are_apart_from_each_other():
     distances = np.linalg.norm(colours[:, None] - colours[None], axis=2) + 1000 * np.eye(len(colours))
 
     assert distances.min() > 50
+
+
+def test_a_wrong_thing_in_a_combination_is_told():
+    prompts = [prompt for prompt in _probe() if "background" in prompt]
+    score = _examine(_Drawer({prompts[0]: prompts[0].replace("a cat", "a dog")}))
+
+    assert score.combinations.misses == [f"{prompts[0]}: dog"] * 2
+    assert score.combined_background.right == score.combined_style.right == 2 * COMBINATIONS
+
+
+def test_the_judge_is_measured_on_renderings_of_no_step_of_its_training():
+    assert len(_HELD_OUT) * 64 == 1024
+    assert max(_HELD_OUT) < 0
