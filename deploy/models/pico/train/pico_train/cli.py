@@ -136,7 +136,9 @@ def _add_score(commands: _Commands) -> None:
     command.add_argument("--concepts", default="core", help=_CONCEPTS_HELP)
     command.add_argument("--seeds", type=count, default=4, help="pictures of each prompt")
     command.add_argument(
-        "--judge-steps", type=count, default=plan.JUDGE.steps, help="steps of the classifier's own training"
+        "--judge-steps",
+        type=count,
+        help=f"steps of the classifier's own training; {plan.JUDGE.steps} for the 64, in proportion for more things",
     )
     _add_styles(command, ("flat", "noto"), "that it can name")
     command.add_argument("--card", action="store_true", help="write the figures into each model's MODEL_CARD.md")

@@ -21,7 +21,7 @@ class Scoring:
     concepts: str
     styles: tuple[str, ...]
     seeds: int
-    judge_steps: int
+    judge_steps: int | None
     writes_cards: bool
 
 
@@ -52,11 +52,16 @@ def _open_judge(workshop: Workshop, scoring: Scoring) -> Judge:
     plan = dataclasses.replace(
         JUDGE,
         name=f"judge-{len(concepts)}-{styles}",
-        steps=scoring.judge_steps,
+        steps=scoring.judge_steps or _judge_steps(len(concepts)),
         seed=workshop.seed,
         details=f"icons {renderings.digest}",
     )
     return Judge(train_classifier(renderings, plan, workshop.checkpoint(plan)), concepts, scoring.styles)
+
+
+def _judge_steps(concepts: int) -> int:
+    """As many renderings of each concept, however many there are."""
+    return round(JUDGE.steps * max(1.0, concepts / len(read_concepts("core"))))
 
 
 def _style_of(model: Path) -> str:

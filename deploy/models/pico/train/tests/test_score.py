@@ -8,7 +8,7 @@ from torch import nn
 from pico_train.classifier import _HELD_OUT, Judgement, Renderings, train_classifier
 from pico_train.concepts import BACKGROUND_NAMES, BACKGROUNDS, read_concepts
 from pico_train.errors import TrainError
-from pico_train.judging import Scoring, score_models
+from pico_train.judging import Scoring, _judge_steps, score_models
 from pico_train.models import PICO
 from pico_train.pictures import open_icons
 from pico_train.plan import Plan
@@ -106,6 +106,10 @@ def test_a_classifier_that_has_not_learnt_enough_may_not_judge(work):
     plan = Plan("judge", 1, 4, 1e-3, warmup_steps=1, decay=1, weight_decay=0, ema=None)
     with pytest.raises(TrainError, match="more --judge-steps"):
         train_classifier(Renderings(icons, _CONCEPTS), plan, work / "judge.pt")
+
+
+def test_a_judge_of_more_things_is_trained_longer():
+    assert [_judge_steps(concepts) for concepts in (2, 64, 217)] == [1500, 1500, 5086]
 
 
 def test_a_model_in_a_style_that_the_judge_cannot_name_is_refused(work):
