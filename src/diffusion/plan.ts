@@ -65,8 +65,9 @@ export function compilePlan({ manifest, schedulerConfig, settings }: PlanInput):
   if (!isBuilt(scheduler)) throw new RangeError(`Scheduler ${scheduler} is not built.`);
   requireOnePrediction(manifest, schedulerConfig);
   const schedule = schedulerOf(scheduler).plan(steps, { config: schedulerConfig, sigmaSchedule });
+  const evaluations = schedule.evaluations.length;
   const guidance = chooseGuidance(manifest, settings.guidanceScale);
-  const calls = listCalls(manifest, settings, { guidance, evaluations: schedule.evaluations });
+  const calls = listCalls(manifest, settings, { guidance, evaluations });
   const [channels, height, width] = latentShape(manifest, settings);
   return {
     scheduler,
@@ -77,8 +78,8 @@ export function compilePlan({ manifest, schedulerConfig, settings }: PlanInput):
     latentShape: [channels, height, width],
     latentSize: channels * height * width,
     calls,
-    totalSteps: schedule.evaluations,
-    costPerPicture: schedule.evaluations * evaluationCost(manifest, settings),
+    totalSteps: evaluations,
+    costPerPicture: evaluations * evaluationCost(manifest, settings),
   };
 }
 

@@ -24,7 +24,7 @@ describe('a scheduler configuration', () => {
       predictionType: 'epsilon',
       timestepSpacing: undefined,
       stepsOffset: 0,
-      setAlphaToOne: true,
+      setAlphaToOne: undefined,
     });
   });
 

@@ -1,15 +1,15 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
 import { weightedSum } from '../kernels.ts';
-import type { SchedulerConfig } from './config.ts';
-import { denoiseVariancePreserving, toAlphaStd } from './prediction.ts';
-import type { SchedulePlan, Scheduler, Stateless } from './scheduler.ts';
+import type { Level } from './prediction.ts';
+import { denoiseVariancePreserving, levelOfAlphaBar, noiseVariancePreserving } from './prediction.ts';
+import type { Evaluation, Scheduler, Stateless } from './scheduler.ts';
 import { at, stateless } from './scheduler.ts';
-import { leadingTimesteps, linspace, roundHalfEven, trailingTimesteps, trainingSigmas } from './sigmas.ts';
-import { variancePreserving } from './variance-preserving.ts';
+import { sigmaOfAlphaBar, trainingAlphaBars } from './sigmas.ts';
+import { betweenTrainingTimesteps, spacedTimesteps } from './training-timesteps.ts';
 
-/** `targets`: the noise level that each step leaves the latents at. */
-export interface DdimPlan extends SchedulePlan {
-  readonly targets: readonly number[];
+interface DdimEvaluation extends Evaluation {
+  readonly from: Level;
+  readonly to: Level;
 }
 
 /**
@@ -20,57 +20,43 @@ export interface DdimPlan extends SchedulePlan {
  * is evaluated next: under `linspace` and `trailing` the two differ. Past timestep 0 it goes to the clean signal,
  * or to the noise of timestep 0 where the model's record has `set_alpha_to_one` false.
  */
-export const ddim: Scheduler<Stateless, DdimPlan> = {
-  ...variancePreserving,
+export const ddim: Scheduler<Stateless, DdimEvaluation> = {
+  ...betweenTrainingTimesteps,
   sigmaSchedules: ['DEFAULT'],
   predictionTypes: PREDICTION_TYPES,
-  stepsMax: ({ config }) =>
-    (config.timestepSpacing ?? 'leading') === 'leading'
-      ? config.trainTimesteps - config.stepsOffset
-      : config.trainTimesteps,
+  evaluationsPerStep: 1,
 
   plan(steps, { config }) {
-    const table = trainingSigmas(config);
-    const timesteps = spacedTimesteps(steps, config);
+    const table = trainingAlphaBars(config);
     const stride = Math.floor(config.trainTimesteps / steps);
-    const last = config.setAlphaToOne ? 0 : at(table, 0);
-    const targets = timesteps.map((timestep) => (timestep < stride ? last : at(table, timestep - stride)));
+    const end = (config.setAlphaToOne ?? true) ? 1 : at(table, 0);
+    const target = (timestep: number) => (timestep < stride ? end : at(table, timestep - stride));
+    const timesteps = spacedTimesteps(steps, config);
     return {
       predictionType: config.predictionType,
-      evaluations: steps,
-      timesteps,
-      sigmas: [...timesteps.map((timestep) => at(table, timestep)), at(targets, steps - 1)],
-      targets,
+      evaluations: timesteps.map((timestep) => ({
+        timestep,
+        sigma: sigmaOfAlphaBar(at(table, timestep)),
+        draws: 0,
+        from: levelOfAlphaBar(at(table, timestep)),
+        to: levelOfAlphaBar(target(timestep)),
+      })),
+      finalSigma: sigmaOfAlphaBar(target(at(timesteps, steps - 1))),
       initSigma: 1,
-      noiseDraws: new Array<number>(steps).fill(0),
     };
   },
 
   start: () => stateless,
 
-  step({ predictionType, sigmas, targets }, i, state, { latents, output }, out) {
-    const sigma = at(sigmas, i);
-    const to = toAlphaStd(at(targets, i));
-    const from = toAlphaStd(sigma);
-    // alpha' x0 + std' epsilon, with epsilon = (x - alpha x0) / std and x0 = fromLatents x + fromOutput y.
-    const kept = to.std / from.std;
-    const fromDenoised = to.alpha - kept * from.alpha;
-    const { fromLatents, fromOutput } = denoiseVariancePreserving(predictionType, sigma);
-    const weights = { a: kept + fromDenoised * fromLatents, b: fromDenoised * fromOutput };
+  step({ predictionType, evaluations }, i, state, { latents, output }, out) {
+    const { from, to } = at(evaluations, i);
+    const clean = denoiseVariancePreserving(predictionType, from);
+    const noise = noiseVariancePreserving(predictionType, from);
+    const weights = {
+      a: to.alpha * clean.fromLatents + to.std * noise.fromLatents,
+      b: to.alpha * clean.fromOutput + to.std * noise.fromOutput,
+    };
     weightedSum(weights, { x: latents, y: output }, out);
     return state;
   },
 };
-
-function spacedTimesteps(steps: number, config: SchedulerConfig): readonly number[] {
-  switch (config.timestepSpacing ?? 'leading') {
-    case 'linspace':
-      return linspace(0, config.trainTimesteps - 1, steps)
-        .map(roundHalfEven)
-        .toReversed();
-    case 'leading':
-      return leadingTimesteps(steps, steps, config);
-    case 'trailing':
-      return trailingTimesteps(steps, config.trainTimesteps);
-  }
-}

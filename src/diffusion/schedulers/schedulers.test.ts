@@ -5,10 +5,11 @@ import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
 import { torchNormal } from '../noise/torch-normal.ts';
 import type { SchedulerConfig } from './config.ts';
 import { parseSchedulerConfig, TIMESTEP_SPACINGS } from './config.ts';
-import { toAlphaStd } from './prediction.ts';
+import type { Level } from './prediction.ts';
+import { toLevel } from './prediction.ts';
 import type { BuiltScheduler } from './registry.ts';
 import { BUILT_SCHEDULERS, schedulerOf } from './registry.ts';
-import type { SchedulePlan, SchedulerState } from './scheduler.ts';
+import type { Evaluation, SchedulePlan, SchedulerState } from './scheduler.ts';
 import { at } from './scheduler.ts';
 import { trainingSigmas } from './sigmas.ts';
 
@@ -66,7 +67,7 @@ function denoise(name: BuiltScheduler, plan: SchedulePlan, run: Run): Unfinished
   let { state } = run;
   for (let i = run.from; i < run.to; i += 1) {
     const output = run.output(run.latents, i);
-    const noise = Array.from({ length: at(plan.noiseDraws, i) }, (_, draw) => freshNoise(i, draw));
+    const noise = Array.from({ length: at(plan.evaluations, i).draws }, (_, draw) => freshNoise(i, draw));
     state = schedulerOf(name).step(plan, i, state, { latents: run.latents, output, noise }, run.latents);
   }
   return { latents: run.latents, state };
@@ -79,16 +80,17 @@ const freshNoise = (i: number, draw: number) => torchNormal(BigInt(2000 + 10 * i
 const noiseAt = (_: Float32Array, i: number) => torchNormal(BigInt(1000 + i), SIZE);
 
 /** What a perfect model answers about latents that are `clean` with noise on them. */
-function answerKnowing(clean: Float32Array, type: PredictionType, scaled: { alpha: number; std: number }) {
+function answerKnowing(clean: Float32Array, type: PredictionType, level: Level) {
   return (latents: Float32Array) =>
     latents.map((x, k) => {
       const target = clean[k] ?? 0;
-      const noise = (x - scaled.alpha * target) / scaled.std;
-      return { epsilon: noise, v_prediction: scaled.alpha * noise - scaled.std * target, sample: target }[
-        type
-      ];
+      const noise = (x - level.alpha * target) / level.std;
+      return { epsilon: noise, v_prediction: level.alpha * noise - level.std * target, sample: target }[type];
     });
 }
+
+const evaluationsOf = (name: BuiltScheduler, steps: number) =>
+  steps * schedulerOf(name).evaluationsPerStep - (schedulerOf(name).evaluationsPerStep - 1);
 
 describe('every scheduler', () => {
   it('has noise levels that fall to 0, for every number of steps that it accepts', () => {
@@ -97,15 +99,15 @@ describe('every scheduler', () => {
       fc.property(runs, share, ({ name, config, sigmaSchedule }, of) => {
         const request = { config, sigmaSchedule };
         const steps = 1 + Math.round(of * (schedulerOf(name).stepsMax(request) - 1));
-        const { sigmas, timesteps, evaluations } = schedulerOf(name).plan(steps, request);
-        expect(timesteps).toHaveLength(evaluations);
-        expect(sigmas).toHaveLength(evaluations + 1);
+        const { evaluations, finalSigma } = schedulerOf(name).plan(steps, request);
+        expect(evaluations).toHaveLength(evaluationsOf(name, steps));
         // DDIM may be told to end at training timestep 0, or its stride may end there.
-        expect(name === 'DDIM' ? [0, trainingSigmas(config)[0]] : [0]).toContain(sigmas.at(-1));
-        const levels = sigmas.slice(0, evaluations);
+        expect(name === 'DDIM' ? [0, trainingSigmas(config)[0]] : [0]).toContain(finalSigma);
+        const levels = evaluations.map(({ sigma }) => sigma);
         expect(levels.every((sigma, i) => i === 0 || sigma < at(levels, i - 1))).toBe(true);
-        expect(at(sigmas, evaluations)).toBeLessThanOrEqual(at(levels, evaluations - 1));
-        expect(timesteps.every((timestep) => timestep >= 0 && timestep < config.trainTimesteps)).toBe(true);
+        expect(finalSigma).toBeLessThanOrEqual(levels.at(-1) ?? 0);
+        const isTrained = ({ timestep }: Evaluation) => timestep >= 0 && timestep < config.trainTimesteps;
+        expect(evaluations.every(isTrained)).toBe(true);
       }),
       { numRuns: 300 },
     );
@@ -118,17 +120,17 @@ describe('every scheduler', () => {
         const whole = denoise(name, plan, {
           ...start(name, plan, seed),
           from: 0,
-          to: steps,
+          to: plan.evaluations.length,
           output: noiseAt,
         });
 
-        const half = cut % (steps + 1);
+        const half = cut % (plan.evaluations.length + 1);
         const first = denoise(name, plan, { ...start(name, plan, seed), from: 0, to: half, output: noiseAt });
         const checkpoint = structuredClone(first);
         const second = denoise(name, structuredClone(plan), {
           ...checkpoint,
           from: half,
-          to: steps,
+          to: plan.evaluations.length,
           output: noiseAt,
         });
         expect(second.latents).toEqual(whole.latents);
@@ -143,13 +145,13 @@ describe('every scheduler', () => {
         const alone = denoise(name, plan, {
           ...start(name, plan, seed),
           from: 0,
-          to: steps,
+          to: plan.evaluations.length,
           output: noiseAt,
         });
 
         let mine = start(name, plan, seed);
         let neighbour = start(name, plan, seed + 1n);
-        for (let i = 0; i < steps; i += 1) {
+        for (let i = 0; i < plan.evaluations.length; i += 1) {
           neighbour = denoise(name, plan, { ...neighbour, from: i, to: i + 1, output: (latents) => latents });
           mine = denoise(name, plan, { ...mine, from: i, to: i + 1, output: noiseAt });
         }
@@ -165,21 +167,21 @@ describe('every scheduler', () => {
         // DDIM's strides do not meet the timesteps of `linspace`: its last step starts from far more noise than
         // its timestep says, and takes all of it off only where it goes to the clean signal.
         const { timestepSpacing, setAlphaToOne } = request.config;
-        fc.pre(name !== 'DDIM' || timestepSpacing !== 'linspace' || setAlphaToOne);
+        fc.pre(name !== 'DDIM' || timestepSpacing !== 'linspace' || setAlphaToOne === true);
         const clean = torchNormal(seed + 500n, SIZE);
         const isVariancePreserving = plan.initSigma === 1;
         const { latents } = denoise(name, plan, {
           ...start(name, plan, seed),
           from: 0,
-          to: steps,
+          to: plan.evaluations.length,
           output: (x, i) => {
-            const levels = toAlphaStd(at(plan.sigmas, i));
-            const toPreserving = isVariancePreserving ? 1 : levels.alpha;
-            return answerKnowing(clean, plan.predictionType, levels)(x.map((value) => value * toPreserving));
+            const level = toLevel(at(plan.evaluations, i).sigma);
+            const toPreserving = isVariancePreserving ? 1 : level.alpha;
+            return answerKnowing(clean, plan.predictionType, level)(x.map((value) => value * toPreserving));
           },
         });
         // Of a schedule that ends short of sigma 0, that much noise is left; values above 5 do not occur.
-        const left = 5 * at(plan.sigmas, plan.evaluations) + 1e-3;
+        const left = 5 * plan.finalSigma + 1e-3;
         for (const [k, value] of latents.entries())
           expect(Math.abs(value - (clean[k] ?? 0))).toBeLessThan(left);
       }),
@@ -195,7 +197,7 @@ describe('every scheduler', () => {
         const noisy = new Float32Array(SIZE);
         schedulerOf(name).addNoise(plan, 0, clean, noise, noisy);
         schedulerOf(name).scaleInput(plan, 0, noisy, noisy);
-        const { alpha, std } = toAlphaStd(at(plan.sigmas, 0));
+        const { alpha, std } = toLevel(at(plan.evaluations, 0).sigma);
         for (const [k, value] of noisy.entries()) {
           expect(value).toBeCloseTo(alpha * (clean[k] ?? 0) + std * (noise[k] ?? 0), 5);
         }
@@ -209,8 +211,9 @@ describe('every scheduler', () => {
       if (!config) continue;
       const plan = schedulerOf(name).plan(4, { config, sigmaSchedule: 'DEFAULT' });
       const { latents, state } = start(name, plan, 0n);
+      const past = plan.evaluations.length;
       const run = () =>
-        schedulerOf(name).step(plan, 4, state, { latents, output: latents, noise: [] }, latents);
+        schedulerOf(name).step(plan, past, state, { latents, output: latents, noise: [] }, latents);
       expect(run).toThrow(RangeError);
     }
   });
