@@ -1,6 +1,6 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
 import { integrateOde } from './exponential-integrator.ts';
-import { exponentialLevels, exponentialStepsMax } from './exponential-levels.ts';
+import { EXPONENTIAL_SCHEDULES, exponentialLevels, exponentialStepsMax } from './exponential-levels.ts';
 import type { MultistepEvaluation, MultistepState, Update } from './multistep.ts';
 import { multistep, noHistory } from './multistep.ts';
 import { denoiseVariancePreserving, toLevel } from './prediction.ts';
@@ -22,7 +22,7 @@ const ORDER = 2;
  */
 export const dpmSolverMultistep: Scheduler<MultistepState, MultistepEvaluation> = {
   ...variancePreserving,
-  sigmaSchedules: ['DEFAULT', 'KARRAS'],
+  sigmaSchedules: EXPONENTIAL_SCHEDULES,
   predictionTypes: PREDICTION_TYPES,
   evaluationsPerStep: 1,
   stepsMax: exponentialStepsMax,

@@ -104,3 +104,19 @@ export function at<T>(table: readonly T[], i: number): T {
 export function drawOf({ noise }: StepInput, k = 0): Float32Array {
   return at(noise, k);
 }
+/**
+ * The last `trunc(steps * strength)` steps of a whole run of `steps`, as the image-to-image pipelines
+ * of diffusers take them. Throws a `RangeError` when not even one step is left.
+ */
+export function startAt<Entry extends Evaluation>(
+  plan: SchedulePlan<Entry>,
+  {
+    steps,
+    strength,
+    evaluationsPerStep,
+  }: { readonly steps: number; readonly strength: number; readonly evaluationsPerStep: number },
+): SchedulePlan<Entry> {
+  const left = Math.min(Math.trunc(steps * strength), steps);
+  if (!(left >= 1)) throw new RangeError(`A strength of ${strength} leaves none of ${steps} steps.`);
+  return { ...plan, evaluations: plan.evaluations.slice((steps - left) * evaluationsPerStep) };
+}

@@ -1,7 +1,7 @@
 import { scale, weightedSum } from '../kernels.ts';
 import type { SigmaSchedule } from '../names.ts';
 import type { SchedulerConfig, TimestepSpacing } from './config.ts';
-import { curveSigmas, isCurve } from './curves.ts';
+import { CURVES, curveSigmas, isCurve } from './curves.ts';
 import type { PlanRequest, Scheduler } from './scheduler.ts';
 import { at } from './scheduler.ts';
 import { logTable, sigmaAt, timestepOfSigma, trainingSigmas } from './sigmas.ts';
@@ -10,7 +10,7 @@ import { leadingTimesteps, linspace, trailingTimesteps } from './timesteps.ts';
 const { fround } = Math;
 
 /** Curves that every scheduler of sigma space with a table of noise levels can follow. */
-export const SIGMA_SPACE_SCHEDULES = ['DEFAULT', 'KARRAS'] as const satisfies readonly SigmaSchedule[];
+export const SIGMA_SPACE_SCHEDULES = ['DEFAULT', ...CURVES] as const satisfies readonly SigmaSchedule[];
 
 /**
  * What the schedulers of sigma space share: latents are the picture plus sigma times noise, of variance
