@@ -1,0 +1,121 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import type { SchedulerName, SigmaSchedule } from '../../src/diffusion/index.ts';
+import { isBuilt, SCHEDULER_NAMES } from '../../src/diffusion/index.ts';
+import { schedulerOf } from '../../src/diffusion/schedulers/registry.ts';
+import { startAt } from '../../src/diffusion/schedulers/scheduler.ts';
+import type { PredictionType } from '../../src/kernel/manifest.ts';
+import { FRAME_SIZE, maxError, readCases, readFloats, readFrames, readSchedulerConfig } from './recorded.ts';
+import { errorsOf } from './replay.ts';
+
+interface Combination {
+  readonly scheduler: SchedulerName;
+  readonly sigmaSchedule: SigmaSchedule;
+  readonly predictionType: PredictionType;
+  readonly steps: number;
+  readonly strength: number;
+}
+
+interface Recorded extends Combination {
+  readonly initSigma: number;
+  readonly timesteps: readonly number[];
+  readonly sigmas: readonly number[];
+  /** Index of the first frame. */
+  readonly frame: number;
+  /** Index of the first pair of normals, where the run drew from a Brownian tree. */
+  readonly normal?: number;
+}
+
+interface Refused extends Combination {
+  readonly refused: string;
+}
+
+const grid = readCases<Recorded | Refused>('grid.json');
+const isReady = ({ scheduler }: Combination) => isBuilt(scheduler);
+const isRefused = (each: Recorded | Refused): each is Refused => 'refused' in each;
+const refused = grid.filter(isRefused);
+const recorded = grid.filter((each): each is Recorded => !isRefused(each));
+const frames = readFrames('grid.i16.gz');
+const normals = readFloats('grid-normals.f32.gz');
+
+const STEP_TOLERANCE = 1e-4;
+// Square roots, powers and logarithms of torch and numpy are a few units in the last place apart from ours.
+const SIGMA_TOLERANCE = 4 * 2 ** -23;
+// A fractional timestep is found through float32 logarithms, whose last digit is worth this much of a timestep.
+const FRACTION_TOLERANCE = 2e-4;
+// Where it is the difference of two nearly equal squares before that, it is worth ten times as much.
+const JITTER_TOLERANCE = 2e-3;
+
+function planOf({ scheduler, sigmaSchedule, predictionType, steps, strength }: Combination) {
+  // The grid leaves the spacing to each scheduler's habit.
+  const config = readSchedulerConfig({ timestep_spacing: undefined, prediction_type: predictionType });
+  if (!isBuilt(scheduler)) throw new RangeError(`${scheduler} is not built.`);
+  const built = schedulerOf(scheduler);
+  const whole = built.plan(steps, { config, sigmaSchedule });
+  const { evaluationsPerStep } = built;
+  return { scheduler: built, plan: startAt(whole, { steps, strength, evaluationsPerStep }) };
+}
+
+function timestepTolerance({ scheduler, timesteps }: Recorded): number {
+  if (timesteps.every(Number.isInteger)) return 0;
+  return scheduler === 'KDPM2_ANCESTRAL_DISCRETE' ? JITTER_TOLERANCE : FRACTION_TOLERANCE;
+}
+
+function sigmaTolerance({ scheduler }: Recorded): number {
+  return scheduler === 'KDPM2_ANCESTRAL_DISCRETE' ? JITTER_TOLERANCE : SIGMA_TOLERANCE;
+}
+
+/** The normals behind a recorded Brownian tree, one after the other. */
+function treeNoise({ normal }: Recorded): { readonly draw?: () => Float32Array } {
+  if (normal === undefined) return {};
+  let next = normal;
+  return {
+    draw() {
+      next += 1;
+      return normals.subarray((next - 1) * FRAME_SIZE, next * FRAME_SIZE);
+    },
+  };
+}
+
+const NAME = '$scheduler $sigmaSchedule $predictionType, $steps steps from $strength';
+
+describe('every combination', () => {
+  it('is there: 17 schedulers, and 900 combinations of which diffusers runs 816', () => {
+    expect(new Set(grid.map(({ scheduler }) => scheduler))).toEqual(new Set(SCHEDULER_NAMES));
+    expect([grid.length, recorded.length, refused.length]).toEqual([900, 816, 84]);
+  });
+
+  it.each(recorded.filter(isReady))(`has the timetable of diffusers: ${NAME}`, (each) => {
+    const { plan } = planOf(each);
+    const timesteps = plan.evaluations.map(({ timestep }) => timestep);
+    expect(maxError(timesteps, each.timesteps)).toBeLessThanOrEqual(timestepTolerance(each));
+    const ratios = plan.evaluations.map(({ sigma }, i) => sigma / (each.sigmas[i] ?? 0) - 1);
+    expect(
+      maxError(
+        ratios,
+        ratios.map(() => 0),
+      ),
+    ).toBeLessThanOrEqual(sigmaTolerance(each));
+    if (each.strength === 1) expect(plan.initSigma).toBeCloseTo(each.initSigma, 5);
+  });
+
+  it.each(recorded.filter(isReady))(`follows diffusers at every step: ${NAME}`, (each) => {
+    const run = { ...planOf(each), isWhole: each.strength === 1, ...treeNoise(each) };
+    const errors = errorsOf(run, (index) => frames(each.frame + index));
+    expect(errors).toHaveLength(each.timesteps.length + 1);
+    expect(Math.max(...errors)).toBeLessThanOrEqual(STEP_TOLERANCE);
+  });
+
+  it.each(refused.filter(isReady))(
+    `is refused where diffusers refuses it: ${NAME}`,
+    ({ scheduler, predictionType }) => {
+      const types = isBuilt(scheduler) ? schedulerOf(scheduler).predictionTypes : [];
+      expect(types).not.toContain(predictionType);
+    },
+  );
+
+  afterAll(() => {
+    process.stdout.write(
+      `Parity with diffusers: ${recorded.length} combinations run, ${refused.length} refused.\n`,
+    );
+  });
+});
