@@ -4,11 +4,13 @@ import { ddim } from './ddim.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { eulerAncestralDiscrete } from './euler-ancestral-discrete.ts';
 import { eulerDiscrete } from './euler-discrete.ts';
+import { pndm } from './pndm.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** Every scheduler that is built, by its name in the API. Adding one here is all that makes it available. */
 export const SCHEDULERS = {
   DDIM: ddim,
+  PNDM: pndm,
   EULER_DISCRETE: eulerDiscrete,
   EULER_ANCESTRAL_DISCRETE: eulerAncestralDiscrete,
   DPM_SOLVER_MULTISTEP: dpmSolverMultistep,
