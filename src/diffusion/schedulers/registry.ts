@@ -1,6 +1,7 @@
 import type { SchedulerName } from '../names.ts';
 import { SCHEDULER_NAMES } from '../names.ts';
 import { ddim } from './ddim.ts';
+import { ddpm } from './ddpm.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { eulerAncestralDiscrete } from './euler-ancestral-discrete.ts';
 import { eulerDiscrete } from './euler-discrete.ts';
@@ -10,6 +11,7 @@ import type { Scheduler } from './scheduler.ts';
 /** Every scheduler that is built, by its name in the API. Adding one here is all that makes it available. */
 export const SCHEDULERS = {
   DDIM: ddim,
+  DDPM: ddpm,
   PNDM: pndm,
   EULER_DISCRETE: eulerDiscrete,
   EULER_ANCESTRAL_DISCRETE: eulerAncestralDiscrete,
