@@ -5,6 +5,7 @@ import { ddpm } from './ddpm.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { eulerAncestralDiscrete } from './euler-ancestral-discrete.ts';
 import { eulerDiscrete } from './euler-discrete.ts';
+import { lmsDiscrete } from './lms-discrete.ts';
 import { pndm } from './pndm.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -13,6 +14,7 @@ export const SCHEDULERS = {
   DDIM: ddim,
   DDPM: ddpm,
   PNDM: pndm,
+  LMS_DISCRETE: lmsDiscrete,
   EULER_DISCRETE: eulerDiscrete,
   EULER_ANCESTRAL_DISCRETE: eulerAncestralDiscrete,
   DPM_SOLVER_MULTISTEP: dpmSolverMultistep,
