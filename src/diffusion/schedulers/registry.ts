@@ -5,6 +5,7 @@ import { ddpm } from './ddpm.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { eulerAncestralDiscrete } from './euler-ancestral-discrete.ts';
 import { eulerDiscrete } from './euler-discrete.ts';
+import { heunDiscrete } from './heun-discrete.ts';
 import { lmsDiscrete } from './lms-discrete.ts';
 import { pndm } from './pndm.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -17,6 +18,7 @@ export const SCHEDULERS = {
   LMS_DISCRETE: lmsDiscrete,
   EULER_DISCRETE: eulerDiscrete,
   EULER_ANCESTRAL_DISCRETE: eulerAncestralDiscrete,
+  HEUN_DISCRETE: heunDiscrete,
   DPM_SOLVER_MULTISTEP: dpmSolverMultistep,
 } as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
 
