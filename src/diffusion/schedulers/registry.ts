@@ -6,6 +6,7 @@ import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { eulerAncestralDiscrete } from './euler-ancestral-discrete.ts';
 import { eulerDiscrete } from './euler-discrete.ts';
 import { heunDiscrete } from './heun-discrete.ts';
+import { kdpm2Discrete } from './kdpm2-discrete.ts';
 import { lmsDiscrete } from './lms-discrete.ts';
 import { pndm } from './pndm.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -20,6 +21,7 @@ export const SCHEDULERS = {
   EULER_ANCESTRAL_DISCRETE: eulerAncestralDiscrete,
   HEUN_DISCRETE: heunDiscrete,
   DPM_SOLVER_MULTISTEP: dpmSolverMultistep,
+  KDPM2_DISCRETE: kdpm2Discrete,
 } as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
 
 export type BuiltScheduler = keyof typeof SCHEDULERS;
