@@ -6,6 +6,7 @@ import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { eulerAncestralDiscrete } from './euler-ancestral-discrete.ts';
 import { eulerDiscrete } from './euler-discrete.ts';
 import { heunDiscrete } from './heun-discrete.ts';
+import { kdpm2AncestralDiscrete } from './kdpm2-ancestral-discrete.ts';
 import { kdpm2Discrete } from './kdpm2-discrete.ts';
 import { lmsDiscrete } from './lms-discrete.ts';
 import { pndm } from './pndm.ts';
@@ -22,6 +23,7 @@ export const SCHEDULERS = {
   HEUN_DISCRETE: heunDiscrete,
   DPM_SOLVER_MULTISTEP: dpmSolverMultistep,
   KDPM2_DISCRETE: kdpm2Discrete,
+  KDPM2_ANCESTRAL_DISCRETE: kdpm2AncestralDiscrete,
 } as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
 
 export type BuiltScheduler = keyof typeof SCHEDULERS;
