@@ -3,6 +3,7 @@ import { SCHEDULER_NAMES } from '../names.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
+import { dpmSolverSde } from './dpm-solver-sde.ts';
 import { eulerAncestralDiscrete } from './euler-ancestral-discrete.ts';
 import { eulerDiscrete } from './euler-discrete.ts';
 import { heunDiscrete } from './heun-discrete.ts';
@@ -22,6 +23,7 @@ export const SCHEDULERS = {
   EULER_ANCESTRAL_DISCRETE: eulerAncestralDiscrete,
   HEUN_DISCRETE: heunDiscrete,
   DPM_SOLVER_MULTISTEP: dpmSolverMultistep,
+  DPM_SOLVER_SDE: dpmSolverSde,
   KDPM2_DISCRETE: kdpm2Discrete,
   KDPM2_ANCESTRAL_DISCRETE: kdpm2AncestralDiscrete,
 } as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
