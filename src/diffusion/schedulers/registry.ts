@@ -4,6 +4,7 @@ import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { dpmSolverSde } from './dpm-solver-sde.ts';
+import { dpmSolverSinglestep } from './dpm-solver-singlestep.ts';
 import { eulerAncestralDiscrete } from './euler-ancestral-discrete.ts';
 import { eulerDiscrete } from './euler-discrete.ts';
 import { heunDiscrete } from './heun-discrete.ts';
@@ -23,6 +24,7 @@ export const SCHEDULERS = {
   EULER_ANCESTRAL_DISCRETE: eulerAncestralDiscrete,
   HEUN_DISCRETE: heunDiscrete,
   DPM_SOLVER_MULTISTEP: dpmSolverMultistep,
+  DPM_SOLVER_SINGLESTEP: dpmSolverSinglestep,
   DPM_SOLVER_SDE: dpmSolverSde,
   KDPM2_DISCRETE: kdpm2Discrete,
   KDPM2_ANCESTRAL_DISCRETE: kdpm2AncestralDiscrete,
