@@ -2,6 +2,7 @@ import type { SchedulerName } from '../names.ts';
 import { SCHEDULER_NAMES } from '../names.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
+import { deisMultistep } from './deis-multistep.ts';
 import { dpmSolverMultistep } from './dpm-solver-multistep.ts';
 import { dpmSolverSde } from './dpm-solver-sde.ts';
 import { dpmSolverSinglestep } from './dpm-solver-singlestep.ts';
@@ -28,6 +29,7 @@ export const SCHEDULERS = {
   DPM_SOLVER_SDE: dpmSolverSde,
   KDPM2_DISCRETE: kdpm2Discrete,
   KDPM2_ANCESTRAL_DISCRETE: kdpm2AncestralDiscrete,
+  DEIS_MULTISTEP: deisMultistep,
 } as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
 
 export type BuiltScheduler = keyof typeof SCHEDULERS;
