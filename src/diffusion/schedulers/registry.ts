@@ -14,6 +14,7 @@ import { kdpm2Discrete } from './kdpm2-discrete.ts';
 import { lmsDiscrete } from './lms-discrete.ts';
 import { pndm } from './pndm.ts';
 import type { Scheduler } from './scheduler.ts';
+import { uniPcMultistep } from './uni-pc-multistep.ts';
 
 /** Every scheduler that is built, by its name in the API. Adding one here is all that makes it available. */
 export const SCHEDULERS = {
@@ -30,6 +31,7 @@ export const SCHEDULERS = {
   KDPM2_DISCRETE: kdpm2Discrete,
   KDPM2_ANCESTRAL_DISCRETE: kdpm2AncestralDiscrete,
   DEIS_MULTISTEP: deisMultistep,
+  UNI_PC_MULTISTEP: uniPcMultistep,
 } as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
 
 export type BuiltScheduler = keyof typeof SCHEDULERS;
