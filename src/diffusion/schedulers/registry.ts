@@ -13,6 +13,7 @@ import { kdpm2AncestralDiscrete } from './kdpm2-ancestral-discrete.ts';
 import { kdpm2Discrete } from './kdpm2-discrete.ts';
 import { lmsDiscrete } from './lms-discrete.ts';
 import { pndm } from './pndm.ts';
+import { saSolver } from './sa-solver.ts';
 import type { Scheduler } from './scheduler.ts';
 import { uniPcMultistep } from './uni-pc-multistep.ts';
 
@@ -32,6 +33,7 @@ export const SCHEDULERS = {
   KDPM2_ANCESTRAL_DISCRETE: kdpm2AncestralDiscrete,
   DEIS_MULTISTEP: deisMultistep,
   UNI_PC_MULTISTEP: uniPcMultistep,
+  SA_SOLVER: saSolver,
 } as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
 
 export type BuiltScheduler = keyof typeof SCHEDULERS;

