@@ -11,6 +11,7 @@ import { eulerDiscrete } from './euler-discrete.ts';
 import { heunDiscrete } from './heun-discrete.ts';
 import { kdpm2AncestralDiscrete } from './kdpm2-ancestral-discrete.ts';
 import { kdpm2Discrete } from './kdpm2-discrete.ts';
+import { lcm } from './lcm.ts';
 import { lmsDiscrete } from './lms-discrete.ts';
 import { pndm } from './pndm.ts';
 import { saSolver } from './sa-solver.ts';
@@ -33,6 +34,7 @@ export const SCHEDULERS = {
   KDPM2_ANCESTRAL_DISCRETE: kdpm2AncestralDiscrete,
   DEIS_MULTISTEP: deisMultistep,
   UNI_PC_MULTISTEP: uniPcMultistep,
+  LCM: lcm,
   SA_SOLVER: saSolver,
 } as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
 
