@@ -16,6 +16,7 @@ import { lmsDiscrete } from './lms-discrete.ts';
 import { pndm } from './pndm.ts';
 import { saSolver } from './sa-solver.ts';
 import type { Scheduler } from './scheduler.ts';
+import { tcd } from './tcd.ts';
 import { uniPcMultistep } from './uni-pc-multistep.ts';
 
 /** Every scheduler that is built, by its name in the API. Adding one here is all that makes it available. */
@@ -35,6 +36,7 @@ export const SCHEDULERS = {
   DEIS_MULTISTEP: deisMultistep,
   UNI_PC_MULTISTEP: uniPcMultistep,
   LCM: lcm,
+  TCD: tcd,
   SA_SOLVER: saSolver,
 } as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
 
