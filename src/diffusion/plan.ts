@@ -2,9 +2,9 @@ import type { Manifest, PartSpec, TensorSpec } from '../kernel/manifest.ts';
 import { BundleError } from './bundle-error.ts';
 import type { Guidance } from './guidance.ts';
 import { chooseGuidance } from './guidance.ts';
+import type { SchedulerName } from './names.ts';
 import type { SchedulerConfig } from './schedulers/config.ts';
-import type { BuiltScheduler } from './schedulers/registry.ts';
-import { isBuilt, schedulerOf } from './schedulers/registry.ts';
+import { schedulerOf } from './schedulers/registry.ts';
 import type { SchedulePlan } from './schedulers/scheduler.ts';
 import type { Settings } from './settings.ts';
 
@@ -31,7 +31,7 @@ export interface EngineCall {
  * `maxBatch` is passed; rows and order stay those of the list.
  */
 export interface GenerationPlan {
-  readonly scheduler: BuiltScheduler;
+  readonly scheduler: SchedulerName;
   readonly schedule: SchedulePlan;
   readonly guidance: Guidance;
   readonly imageCount: number;
@@ -57,12 +57,11 @@ export interface PlanInput {
 const SEED_BITS = 64;
 
 /**
- * Compiles settings that `validate` has passed. Throws a `RangeError` for a scheduler that is not built
- * and a `BundleError` when the bundle lacks a part or contradicts itself.
+ * Compiles settings that `validate` has passed. Throws a `BundleError` when the bundle lacks a part or
+ * contradicts itself.
  */
 export function compilePlan({ manifest, schedulerConfig, settings }: PlanInput): GenerationPlan {
   const { scheduler, sigmaSchedule, steps, imageCount } = settings;
-  if (!isBuilt(scheduler)) throw new RangeError(`Scheduler ${scheduler} is not built.`);
   requireOnePrediction(manifest, schedulerConfig);
   const schedule = schedulerOf(scheduler).plan(steps, { config: schedulerConfig, sigmaSchedule });
   const evaluations = schedule.evaluations.length;

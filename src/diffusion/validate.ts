@@ -1,8 +1,8 @@
 import type { Manifest } from '../kernel/manifest.ts';
-import { SIGMA_SCHEDULES } from './names.ts';
+import type { SchedulerName } from './names.ts';
+import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
 import type { SchedulerConfig } from './schedulers/config.ts';
-import type { BuiltScheduler } from './schedulers/registry.ts';
-import { BUILT_SCHEDULERS, isBuilt, schedulerOf } from './schedulers/registry.ts';
+import { schedulerOf } from './schedulers/registry.ts';
 import type { Settings } from './settings.ts';
 
 /** Far above CLIP's 77 tokens in any language, far below what would cost the tokenizer time. */
@@ -29,7 +29,6 @@ export const FINDING_CODES = [
   'GUIDANCE_OUT_OF_RANGE',
   'IMAGE_COUNT_OUT_OF_RANGE',
   'SEED_OUT_OF_RANGE',
-  'SCHEDULER_NOT_BUILT',
   'SIGMA_SCHEDULE_UNSUPPORTED',
   'PREDICTION_UNSUPPORTED',
   'NEGATIVE_PROMPT_UNUSED',
@@ -63,7 +62,8 @@ const RULES: readonly Rule[] = [
   checkPixels,
   checkSteps,
   checkGuidance,
-  checkScheduler,
+  checkPrediction,
+  checkCurve,
   checkSeed,
   checkImageCount,
 ];
@@ -151,24 +151,16 @@ function largestSide(manifest: Manifest): number {
   return Math.floor((manifest.nativeSize * NATIVE_SIZES_MAX) / multiple) * multiple;
 }
 
-function checkScheduler(subject: Subject): readonly Finding[] {
-  const { scheduler } = subject.settings;
-  if (isBuilt(scheduler)) return [...checkPrediction(subject, scheduler), ...checkCurve(subject, scheduler)];
-  const message = `${scheduler} is not available yet.`;
-  const fix = `Use one of ${BUILT_SCHEDULERS.join(', ')}.`;
-  return [error('SCHEDULER_NOT_BUILT', 'scheduler', { message, fix })];
-}
-
-function checkPrediction({ schedulerConfig }: Subject, scheduler: BuiltScheduler): readonly Finding[] {
+function checkPrediction({ schedulerConfig, settings: { scheduler } }: Subject): readonly Finding[] {
   const { predictionType } = schedulerConfig;
-  const works = (each: BuiltScheduler) => schedulerOf(each).predictionTypes.includes(predictionType);
+  const works = (each: SchedulerName) => schedulerOf(each).predictionTypes.includes(predictionType);
   if (works(scheduler)) return [];
   const message = `${scheduler} cannot run a model that predicts ${predictionType}.`;
-  const fix = `Use one of ${BUILT_SCHEDULERS.filter(works).join(', ')}.`;
+  const fix = `Use one of ${SCHEDULER_NAMES.filter(works).join(', ')}.`;
   return [error('PREDICTION_UNSUPPORTED', 'scheduler', { message, fix })];
 }
 
-function checkCurve({ settings: { sigmaSchedule } }: Subject, scheduler: BuiltScheduler): readonly Finding[] {
+function checkCurve({ settings: { scheduler, sigmaSchedule } }: Subject): readonly Finding[] {
   const accepted = schedulerOf(scheduler).sigmaSchedules;
   if (accepted.includes(sigmaSchedule)) return [];
   const message = `${scheduler} cannot follow the sigma schedule ${sigmaSchedule}.`;
@@ -178,10 +170,8 @@ function checkCurve({ settings: { sigmaSchedule } }: Subject, scheduler: BuiltSc
 
 function checkSteps({ schedulerConfig, settings }: Subject): readonly Finding[] {
   const { scheduler, sigmaSchedule, steps } = settings;
-  const max = isBuilt(scheduler)
-    ? Math.min(STEPS_MAX, schedulerOf(scheduler).stepsMax({ config: schedulerConfig, sigmaSchedule }))
-    : STEPS_MAX;
-  return checkWhole('STEPS_OUT_OF_RANGE', 'steps', { value: steps, max });
+  const trained = schedulerOf(scheduler).stepsMax({ config: schedulerConfig, sigmaSchedule });
+  return checkWhole('STEPS_OUT_OF_RANGE', 'steps', { value: steps, max: Math.min(STEPS_MAX, trained) });
 }
 
 function checkImageCount({ settings: { imageCount } }: Subject): readonly Finding[] {

@@ -13,8 +13,11 @@ export function solve(matrix: readonly (readonly number[])[], right: readonly nu
       rows[below] = at(rows, below).map((value, k) => value - factor * at(pivot, k));
     }
   }
-  return rows.reduceRight<readonly number[]>((solved, row, i) => {
-    const known = solved.reduce((sum, value, k) => sum + value * at(row, i + 1 + k), 0);
-    return [(at(row, size) - known) / at(row, i), ...solved];
-  }, []);
+  const solved = new Array<number>(size).fill(0);
+  for (const [i, row] of [...rows.entries()].toReversed()) {
+    // Those not solved yet are 0, and count for nothing.
+    const known = solved.reduce((sum, value, k) => sum + value * at(row, k), 0);
+    solved[i] = (at(row, size) - known) / at(row, i);
+  }
+  return solved;
 }

@@ -1,5 +1,4 @@
 import type { SchedulerName } from '../names.ts';
-import { SCHEDULER_NAMES } from '../names.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
 import { deisMultistep } from './deis-multistep.ts';
@@ -19,8 +18,8 @@ import type { Scheduler } from './scheduler.ts';
 import { tcd } from './tcd.ts';
 import { uniPcMultistep } from './uni-pc-multistep.ts';
 
-/** Every scheduler that is built, by its name in the API. Adding one here is all that makes it available. */
-export const SCHEDULERS = {
+/** Every scheduler, by its name in the API. */
+const SCHEDULERS = {
   DDIM: ddim,
   DDPM: ddpm,
   PNDM: pndm,
@@ -38,22 +37,12 @@ export const SCHEDULERS = {
   LCM: lcm,
   TCD: tcd,
   SA_SOLVER: saSolver,
-} as const satisfies Readonly<Partial<Record<SchedulerName, object>>>;
-
-export type BuiltScheduler = keyof typeof SCHEDULERS;
-
-/** The schedulers that can run; the others are known names that `validate` refuses. */
-export const BUILT_SCHEDULERS: readonly BuiltScheduler[] = SCHEDULER_NAMES.filter(isBuilt);
-
-/** Narrows a scheduler's name to one that can run. */
-export function isBuilt(name: SchedulerName): name is BuiltScheduler {
-  return Object.hasOwn(SCHEDULERS, name);
-}
+} as const satisfies Readonly<Record<SchedulerName, object>>;
 
 /**
  * The scheduler of that name, with its state's type forgotten: a state goes back only to the
  * scheduler that made it, which the plan's `scheduler` field ensures.
  */
-export function schedulerOf(name: BuiltScheduler): Scheduler {
+export function schedulerOf(name: SchedulerName): Scheduler {
   return SCHEDULERS[name];
 }
