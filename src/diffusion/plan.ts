@@ -3,8 +3,9 @@ import { BundleError } from './bundle-error.ts';
 import type { Guidance } from './guidance.ts';
 import { chooseGuidance } from './guidance.ts';
 import type { SchedulerName } from './names.ts';
+import { planSchedule } from './plan-schedule.ts';
+import type { SamplerOptions } from './sampler-options.ts';
 import type { SchedulerConfig } from './schedulers/config.ts';
-import { schedulerOf } from './schedulers/registry.ts';
 import type { SchedulePlan } from './schedulers/scheduler.ts';
 import type { Settings } from './settings.ts';
 
@@ -52,6 +53,7 @@ export interface PlanInput {
   readonly manifest: Manifest;
   readonly schedulerConfig: SchedulerConfig;
   readonly settings: Settings;
+  readonly options?: SamplerOptions;
 }
 
 const SEED_BITS = 64;
@@ -60,10 +62,15 @@ const SEED_BITS = 64;
  * Compiles settings that `validate` has passed. Throws a `BundleError` when the bundle lacks a part or
  * contradicts itself.
  */
-export function compilePlan({ manifest, schedulerConfig, settings }: PlanInput): GenerationPlan {
+export function compilePlan({
+  manifest,
+  schedulerConfig,
+  settings,
+  options = {},
+}: PlanInput): GenerationPlan {
   const { scheduler, sigmaSchedule, steps, imageCount } = settings;
   requireOnePrediction(manifest, schedulerConfig);
-  const schedule = schedulerOf(scheduler).plan(steps, { config: schedulerConfig, sigmaSchedule });
+  const schedule = planSchedule(scheduler, steps, { config: schedulerConfig, sigmaSchedule, options });
   const evaluations = schedule.evaluations.length;
   const guidance = chooseGuidance(manifest, settings.guidanceScale);
   const calls = listCalls(manifest, settings, { guidance, evaluations });

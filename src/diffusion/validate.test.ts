@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readManifest, readSchedulerConfig } from '../../test/parity/recorded.ts';
+import type { FindingCode } from './finding.ts';
+import type { SchedulerName } from './names.ts';
 import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
 import { compilePlan } from './plan.ts';
+import type { SamplerOptions } from './sampler-options.ts';
 import type { Settings } from './settings.ts';
 import { resolveSettings } from './settings.ts';
-import type { FindingCode } from './validate.ts';
 import { validate } from './validate.ts';
 
 const manifest = readManifest();
@@ -48,7 +50,15 @@ describe('validation', () => {
       'sigmaSchedule',
       'Use one of DEFAULT.',
     ],
-    [{ sigmaSchedule: 'AYS' }, 'SIGMA_SCHEDULE_UNSUPPORTED', 'sigmaSchedule', 'DEFAULT, KARRAS'],
+    [
+      { scheduler: 'UNI_PC_MULTISTEP', sigmaSchedule: 'AYS' },
+      'SIGMA_SCHEDULE_UNSUPPORTED',
+      'sigmaSchedule',
+      'DEFAULT, KARRAS, EXPONENTIAL, BETA',
+    ],
+    [{ steps: 101, sigmaSchedule: 'AYS' }, 'STEPS_OUT_OF_RANGE', 'steps', 'Use 100.'],
+    [{ steps: 51, scheduler: 'LCM', sigmaSchedule: 'DEFAULT' }, 'STEPS_OUT_OF_RANGE', 'steps', 'Use 50.'],
+    [{ steps: 19, scheduler: 'SA_SOLVER', sigmaSchedule: 'BETA' }, 'STEPS_OUT_OF_RANGE', 'steps', 'Use 20.'],
   ])('says what is wrong and the nearest that would do: %o', (changes, code, field, fix) => {
     const findings = check(changes);
     expect(findings).toMatchObject([{ code, severity: 'ERROR', field: [field] }]);
@@ -64,6 +74,49 @@ describe('validation', () => {
     expect(validate(manifest, schedulerConfig, settings)).toEqual([]);
   });
 
+  const checkOptions = (scheduler: SchedulerName, options: SamplerOptions, record: object = {}) =>
+    validate(
+      { ...manifest, predictionType: readSchedulerConfig(record).predictionType },
+      readSchedulerConfig(record),
+      { ...good, scheduler, sigmaSchedule: 'DEFAULT', steps: 4 },
+      options,
+    );
+
+  it.each<[SchedulerName, SamplerOptions, FindingCode, string]>([
+    ['HEUN_DISCRETE', { eta: 0.5 }, 'OPTION_UNSUPPORTED', 'DDIM, TCD'],
+    ['DDIM', { sChurn: 1 }, 'OPTION_UNSUPPORTED', 'EULER_DISCRETE'],
+    ['LCM', { timestepSpacing: 'trailing' }, 'OPTION_UNSUPPORTED', 'leave it out'],
+    ['UNI_PC_MULTISTEP', { timesteps: [900, 600, 300, 0] }, 'OPTION_UNSUPPORTED', 'HEUN_DISCRETE'],
+    ['DDIM', { eta: 1.5 }, 'OPTION_INVALID', 'Use 1.'],
+    ['DDIM', { eta: Number.NaN }, 'OPTION_INVALID', 'Use 0.'],
+    ['DDPM', { timesteps: [900, 600, 600, 0] }, 'OPTION_INVALID', 'Mend'],
+    ['DDPM', { timesteps: [1000, 600, 300, 0] }, 'OPTION_INVALID', 'Mend'],
+    ['EULER_DISCRETE', { sigmas: [9, 5, 3, 0, 0] }, 'OPTION_INVALID', 'Mend'],
+    ['EULER_DISCRETE', { timesteps: [9, 5, 3, 0], timestepSpacing: 'leading' }, 'OPTION_INVALID', 'Mend'],
+  ])('refuses what %s does not read or cannot use: %o', (scheduler, options, code, fix) => {
+    const findings = checkOptions(scheduler, options);
+    expect(findings).toMatchObject([{ code, severity: 'ERROR' }]);
+    expect(findings[0]?.fix).toContain(fix);
+  });
+
+  it('takes as many steps as a list has, and no other number', () => {
+    expect(checkOptions('DDPM', { timesteps: [900, 600, 300, 0] })).toEqual([]);
+    expect(checkOptions('EULER_DISCRETE', { sigmas: [9, 5, 3, 1, 0] })).toEqual([]);
+    const findings = checkOptions('DDPM', { timesteps: [900, 600, 300] });
+    expect(findings).toMatchObject([{ code: 'STEPS_OUT_OF_RANGE', fix: 'Use 3.' }]);
+  });
+
+  it('refuses a scheduler that cannot start from noise alone where the model was trained to', () => {
+    const record = { rescale_betas_zero_snr: true, prediction_type: 'v_prediction' };
+    expect(checkOptions('HEUN_DISCRETE', {}, record)).toMatchObject([
+      { code: 'OPTION_UNSUPPORTED', field: ['scheduler'] },
+    ]);
+    expect(checkOptions('DDIM', {}, record)).toEqual([]);
+    expect(checkOptions('DDIM', {}, { ...record, prediction_type: 'epsilon' })).toMatchObject([
+      { code: 'OPTION_UNSUPPORTED', field: ['scheduler'] },
+    ]);
+  });
+
   it('bounds the pixels of a picture where each side is allowed by itself', () => {
     const large = { ...manifest, nativeSize: 1024 };
     const findings = validate(large, schedulerConfig, { ...good, width: 8192, height: 1024 });
@@ -77,7 +130,7 @@ describe('validation', () => {
   });
 
   it('finds every fault at once', () => {
-    const fields = check({ prompt: '', width: 7, steps: 0, sigmaSchedule: 'AYS' }).flatMap(
+    const fields = check({ prompt: '', width: 7, steps: 0, scheduler: 'DDIM', sigmaSchedule: 'AYS' }).flatMap(
       ({ field }) => field,
     );
     expect(fields).toEqual(['prompt', 'width', 'steps', 'sigmaSchedule']);

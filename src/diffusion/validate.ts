@@ -1,8 +1,12 @@
 import type { Manifest } from '../kernel/manifest.ts';
+import type { Finding, FindingCode, Subject } from './finding.ts';
 import type { SchedulerName } from './names.ts';
 import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
+import { stepRange } from './plan-schedule.ts';
+import type { SamplerOptions } from './sampler-options.ts';
 import type { SchedulerConfig } from './schedulers/config.ts';
 import { schedulerOf } from './schedulers/registry.ts';
+import { checkOptions } from './validate-options.ts';
 import type { Settings } from './settings.ts';
 
 /** Far above CLIP's 77 tokens in any language, far below what would cost the tokenizer time. */
@@ -20,39 +24,6 @@ const GUIDANCE_MAX = 100;
 
 const SEED_MAX = 2n ** 64n - 1n;
 
-export const FINDING_CODES = [
-  'PROMPT_EMPTY',
-  'PROMPT_TOO_LONG',
-  'SIZE_INVALID',
-  'SIZE_TOO_LARGE',
-  'STEPS_OUT_OF_RANGE',
-  'GUIDANCE_OUT_OF_RANGE',
-  'IMAGE_COUNT_OUT_OF_RANGE',
-  'SEED_OUT_OF_RANGE',
-  'SIGMA_SCHEDULE_UNSUPPORTED',
-  'PREDICTION_UNSUPPORTED',
-  'NEGATIVE_PROMPT_UNUSED',
-] as const;
-export type FindingCode = (typeof FINDING_CODES)[number];
-
-/** One thing that is wrong with a job's settings. An ERROR cannot run; a WARNING runs, perhaps not as meant. */
-export interface Finding {
-  readonly code: FindingCode;
-  readonly severity: 'ERROR' | 'WARNING';
-  /** Path of the API input's field. */
-  readonly field: readonly string[];
-  /** What is wrong, without the prompt's text. */
-  readonly message: string;
-  /** The nearest thing that would do, as an instruction. */
-  readonly fix: string;
-}
-
-interface Subject {
-  readonly manifest: Manifest;
-  readonly schedulerConfig: SchedulerConfig;
-  readonly settings: Settings;
-}
-
 type Rule = (subject: Subject) => readonly Finding[];
 
 const RULES: readonly Rule[] = [
@@ -64,17 +35,22 @@ const RULES: readonly Rule[] = [
   checkGuidance,
   checkPrediction,
   checkCurve,
+  checkOptions,
   checkSeed,
   checkImageCount,
 ];
 
-/** Everything that is wrong with `settings` for this bundle, in the order of the input's fields; empty when they can run. */
+/**
+ * Everything that is wrong with `settings` and `options` for this bundle, in the order of the input's fields; empty
+ * when they can run.
+ */
 export function validate(
   manifest: Manifest,
   schedulerConfig: SchedulerConfig,
   settings: Settings,
+  options: SamplerOptions = {},
 ): readonly Finding[] {
-  const subject = { manifest, schedulerConfig, settings };
+  const subject = { manifest, schedulerConfig, settings, options };
   return RULES.flatMap((rule) => rule(subject));
 }
 
@@ -168,24 +144,31 @@ function checkCurve({ settings: { scheduler, sigmaSchedule } }: Subject): readon
   return [error('SIGMA_SCHEDULE_UNSUPPORTED', 'sigmaSchedule', { message, fix })];
 }
 
-function checkSteps({ schedulerConfig, settings }: Subject): readonly Finding[] {
+function checkSteps({ schedulerConfig, settings, options }: Subject): readonly Finding[] {
   const { scheduler, sigmaSchedule, steps } = settings;
-  const trained = schedulerOf(scheduler).stepsMax({ config: schedulerConfig, sigmaSchedule });
-  return checkWhole('STEPS_OUT_OF_RANGE', 'steps', { value: steps, max: Math.min(STEPS_MAX, trained) });
+  const { min, max } = stepRange(scheduler, { config: schedulerConfig, sigmaSchedule, options });
+  return checkWhole('STEPS_OUT_OF_RANGE', 'steps', { value: steps, min, max: Math.min(STEPS_MAX, max) });
 }
 
 function checkImageCount({ settings: { imageCount } }: Subject): readonly Finding[] {
-  return checkWhole('IMAGE_COUNT_OUT_OF_RANGE', 'imageCount', { value: imageCount, max: IMAGE_COUNT_MAX });
+  const range = { min: 1, max: IMAGE_COUNT_MAX };
+  return checkWhole('IMAGE_COUNT_OUT_OF_RANGE', 'imageCount', { value: imageCount, ...range });
+}
+
+interface Ranged {
+  readonly value: number;
+  readonly min: number;
+  readonly max: number;
 }
 
 function checkWhole(
   code: FindingCode,
   field: 'steps' | 'imageCount',
-  { value, max }: { readonly value: number; readonly max: number },
+  { value, min, max }: Ranged,
 ): readonly Finding[] {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return [];
-  const nearest = Math.min(Math.max(Math.round(value) || 1, 1), max);
-  const message = `${field} must be a whole number from 1 to ${max}, not ${value}.`;
+  if (Number.isInteger(value) && value >= min && value <= max) return [];
+  const nearest = Math.min(Math.max(Math.round(value) || 1, min), max);
+  const message = `${field} must be a whole number from ${min} to ${max}, not ${value}.`;
   return [error(code, field, { message, fix: `Use ${nearest}.` })];
 }
 

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { SchedulerName, SigmaSchedule } from '../../src/diffusion/index.ts';
 import { SCHEDULER_NAMES } from '../../src/diffusion/index.ts';
+import { planSchedule } from '../../src/diffusion/plan-schedule.ts';
 import { schedulerOf } from '../../src/diffusion/schedulers/registry.ts';
-import { startAt } from '../../src/diffusion/schedulers/scheduler.ts';
 import type { PredictionType } from '../../src/kernel/manifest.ts';
-import { FRAME_SIZE, maxError, readCases, readFloats, readFrames, readSchedulerConfig } from './recorded.ts';
-import { errorsOf } from './replay.ts';
+import { FRAME_SIZE, readCases, readFloats, readFrames, readSchedulerConfig } from './recorded.ts';
+import { errorsOf, STEP_TOLERANCE, tableErrors } from './replay.ts';
 
 interface Combination {
   readonly scheduler: SchedulerName;
@@ -36,30 +36,13 @@ const recorded = grid.filter((each): each is Recorded => !isRefused(each));
 const frames = readFrames('grid.i16.gz');
 const normals = readFloats('grid-normals.f32.gz');
 
-const STEP_TOLERANCE = 1e-4;
-// Square roots, powers and logarithms of torch and numpy are a few units in the last place apart from ours.
-const SIGMA_TOLERANCE = 4 * 2 ** -23;
-// A fractional timestep is found through float32 logarithms, whose last digit is worth this much of a timestep.
-const FRACTION_TOLERANCE = 2e-4;
-// Where it is the difference of two nearly equal squares before that, it is worth ten times as much.
-const JITTER_TOLERANCE = 2e-3;
-
 function planOf({ scheduler, sigmaSchedule, predictionType, steps, strength }: Combination) {
   // The grid leaves the spacing to each scheduler's habit.
   const config = readSchedulerConfig({ timestep_spacing: undefined, prediction_type: predictionType });
-  const built = schedulerOf(scheduler);
-  const whole = built.plan(steps, { config, sigmaSchedule });
-  const { evaluationsPerStep } = built;
-  return { scheduler: built, plan: startAt(whole, { steps, strength, evaluationsPerStep }) };
-}
-
-function timestepTolerance({ scheduler, timesteps }: Recorded): number {
-  if (timesteps.every(Number.isInteger)) return 0;
-  return scheduler === 'KDPM2_ANCESTRAL_DISCRETE' ? JITTER_TOLERANCE : FRACTION_TOLERANCE;
-}
-
-function sigmaTolerance({ scheduler }: Recorded): number {
-  return scheduler === 'KDPM2_ANCESTRAL_DISCRETE' ? JITTER_TOLERANCE : SIGMA_TOLERANCE;
+  return {
+    scheduler: schedulerOf(scheduler),
+    plan: planSchedule(scheduler, steps, { config, sigmaSchedule, strength }),
+  };
 }
 
 /** The normals behind a recorded Brownian tree, one after the other. */
@@ -84,15 +67,9 @@ describe('every combination', () => {
 
   it.each(recorded)(`has the timetable of diffusers: ${NAME}`, (each) => {
     const { plan } = planOf(each);
-    const timesteps = plan.evaluations.map(({ timestep }) => timestep);
-    expect(maxError(timesteps, each.timesteps)).toBeLessThanOrEqual(timestepTolerance(each));
-    const ratios = plan.evaluations.map(({ sigma }, i) => sigma / (each.sigmas[i] ?? 0) - 1);
-    expect(
-      maxError(
-        ratios,
-        ratios.map(() => 0),
-      ),
-    ).toBeLessThanOrEqual(sigmaTolerance(each));
+    const errors = tableErrors(plan, each);
+    expect(errors.timesteps).toBeLessThanOrEqual(errors.timestepTolerance);
+    expect(errors.sigmas).toBeLessThanOrEqual(errors.sigmaTolerance);
     if (each.strength === 1) expect(plan.initSigma).toBeCloseTo(each.initSigma, 5);
   });
 

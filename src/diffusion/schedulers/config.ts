@@ -27,12 +27,13 @@ export interface SchedulerConfig {
    * Absent where the file has none: each of them then has its own habit, as in diffusers.
    */
   readonly setAlphaToOne: boolean | undefined;
+  /** The last training timestep is noise alone (Lin et al. 2024), which not every scheduler can start from. */
+  readonly zeroTerminalSnr: boolean;
 }
 
 // What would change the numbers if it were ignored. The classes' defaults are accepted, anything else is refused.
 const UNSUPPORTED: Readonly<Record<string, unknown>> = {
   trained_betas: null,
-  rescale_betas_zero_snr: false,
   thresholding: false,
   interpolation_type: 'linear',
   timestep_type: 'discrete',
@@ -67,6 +68,8 @@ export function parseSchedulerConfig(json: unknown): SchedulerConfig {
         : oneOf(record, 'timestep_spacing', TIMESTEP_SPACINGS),
     stepsOffset: record['steps_offset'] === undefined ? 0 : wholeIn(record, 'steps_offset', [0, 1]),
     setAlphaToOne: record['set_alpha_to_one'] === undefined ? undefined : flagIn(record, 'set_alpha_to_one'),
+    zeroTerminalSnr:
+      record['rescale_betas_zero_snr'] === undefined ? false : flagIn(record, 'rescale_betas_zero_snr'),
   };
 }
 

@@ -1,20 +1,23 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
-import { weightedSum } from '../kernels.ts';
+import { combine } from '../kernels.ts';
 import type { Level } from './prediction.ts';
-import { denoiseVariancePreserving, levelOfAlphaBar, noiseVariancePreserving } from './prediction.ts';
+import { levelOfAlphaBar, move } from './prediction.ts';
 import type { Evaluation, Scheduler, Stateless } from './scheduler.ts';
-import { at, stateless } from './scheduler.ts';
+import { at, drawOf, stateless } from './scheduler.ts';
 import { sigmaOfAlphaBar, trainingAlphaBars } from './sigmas.ts';
 import { betweenTrainingTimesteps, spacedTimesteps } from './training-timesteps.ts';
 
 interface DdimEvaluation extends Evaluation {
   readonly from: Level;
+  /** Where the step leads, without the noise that it adds. */
   readonly to: Level;
+  readonly noise: number;
 }
 
 /**
- * Denoising diffusion implicit models (Song et al. 2021, "Denoising Diffusion Implicit Models", equation 12 with
- * eta 0; `DDIMScheduler` in diffusers). Deterministic, one U-Net evaluation per step, no memory between steps.
+ * Denoising diffusion implicit models (Song et al. 2021, "Denoising Diffusion Implicit Models", equations 12
+ * and 16; `DDIMScheduler` in diffusers). One U-Net evaluation per step, no memory between steps; deterministic
+ * with eta 0, and with eta 1 as noisy as the Markov chain.
  *
  * A step goes down by the whole part of `trainTimesteps / steps`, as in diffusers, and not to the timestep that
  * is evaluated next: under `linspace` and `trailing` the two differ. Past timestep 0 it goes to the clean signal,
@@ -26,21 +29,25 @@ export const ddim: Scheduler<Stateless, DdimEvaluation> = {
   predictionTypes: PREDICTION_TYPES,
   evaluationsPerStep: 1,
 
-  plan(steps, { config }) {
+  plan(steps, { config, options }) {
     const table = trainingAlphaBars(config);
     const stride = Math.floor(config.trainTimesteps / steps);
     const end = (config.setAlphaToOne ?? true) ? 1 : at(table, 0);
     const target = (timestep: number) => (timestep < stride ? end : at(table, timestep - stride));
     const timesteps = spacedTimesteps(steps, config);
+    const { eta = 0 } = options ?? {};
     return {
       predictionType: config.predictionType,
-      evaluations: timesteps.map((timestep) => ({
-        timestep,
-        sigma: sigmaOfAlphaBar(at(table, timestep)),
-        draws: 0,
-        from: levelOfAlphaBar(at(table, timestep)),
-        to: levelOfAlphaBar(target(timestep)),
-      })),
+      evaluations: timesteps.map((timestep) => {
+        const alphaBar = at(table, timestep);
+        return {
+          timestep,
+          sigma: sigmaOfAlphaBar(alphaBar),
+          draws: eta > 0 ? 1 : 0,
+          from: levelOfAlphaBar(alphaBar),
+          ...stepTo(target(timestep), alphaBar, eta),
+        };
+      }),
       finalSigma: sigmaOfAlphaBar(target(at(timesteps, steps - 1))),
       initSigma: 1,
     };
@@ -48,15 +55,18 @@ export const ddim: Scheduler<Stateless, DdimEvaluation> = {
 
   start: () => stateless,
 
-  step({ predictionType, evaluations }, i, state, { latents, output }, out) {
-    const { from, to } = at(evaluations, i);
-    const clean = denoiseVariancePreserving(predictionType, from);
-    const noise = noiseVariancePreserving(predictionType, from);
-    const weights = {
-      a: to.alpha * clean.fromLatents + to.std * noise.fromLatents,
-      b: to.alpha * clean.fromOutput + to.std * noise.fromOutput,
-    };
-    weightedSum(weights, { x: latents, y: output }, out);
+  step({ predictionType, evaluations }, i, state, input, out) {
+    const { from, to, noise, draws } = at(evaluations, i);
+    const { fromLatents, fromOutput } = move(predictionType, from, to);
+    const fresh = draws > 0 ? [[noise, drawOf(input)] as const] : [];
+    combine([[fromLatents, input.latents], [fromOutput, input.output], ...fresh], out);
     return state;
   },
 };
+
+/** The level that a step to `next` leads to before it adds noise, and how much it adds. */
+function stepTo(next: number, alphaBar: number, eta: number): Pick<DdimEvaluation, 'to' | 'noise'> {
+  const { alpha, std } = levelOfAlphaBar(next);
+  const noise = eta * Math.sqrt(((1 - next) / (1 - alphaBar)) * (1 - alphaBar / next));
+  return { to: { alpha, std: Math.sqrt(std ** 2 - noise ** 2) }, noise };
+}

@@ -19,13 +19,13 @@ interface DdpmEvaluation extends Evaluation {
  */
 export const ddpm: Scheduler<Stateless, DdpmEvaluation> = {
   ...betweenTrainingTimesteps,
-  sigmaSchedules: ['DEFAULT'],
+  sigmaSchedules: ['DEFAULT', 'AYS'],
   predictionTypes: PREDICTION_TYPES,
   evaluationsPerStep: 1,
 
-  plan(steps, { config }) {
+  plan(steps, { config, options }) {
     const table = trainingAlphaBars(config);
-    const timesteps = spacedTimesteps(steps, config);
+    const timesteps = options?.timesteps ?? spacedTimesteps(steps, config);
     return {
       predictionType: config.predictionType,
       evaluations: timesteps.map((timestep, i) => {

@@ -6,15 +6,13 @@ import {
   withTrainedEnd,
 } from './exponential-levels.ts';
 import type { MultistepEvaluation, MultistepState, Update } from './multistep.ts';
-import { multistep, noHistory } from './multistep.ts';
+import { LONG_RUN_STEPS, multistep, noHistory } from './multistep.ts';
 import { noiseVariancePreserving, toLevel } from './prediction.ts';
 import type { Scheduler } from './scheduler.ts';
 import { at } from './scheduler.ts';
 import { variancePreserving } from './variance-preserving.ts';
 
 const ORDER = 2;
-// Short runs end with a first-order step, which is steadier there.
-const SHORT_RUN_STEPS = 15;
 
 /**
  * The log-rho form of the diffusion exponential integrator (Zhang and Chen 2023, "Fast Sampling of Diffusion Models
@@ -60,7 +58,7 @@ function updatesAt(sigmas: readonly number[], i: number): readonly Update[] {
   const { alpha } = toLevel(next);
   const latents = alpha / toLevel(sigma).alpha;
   const first: Update = { latents, estimates: [alpha * (next - sigma)], noise: 0 };
-  if (i === 0 || (i === steps - 1 && steps < SHORT_RUN_STEPS)) return [first];
+  if (i === 0 || (i === steps - 1 && steps < LONG_RUN_STEPS)) return [first];
   const last = at(sigmas, i - 1);
   const estimates = [
     alpha * (lineIntegral(next, sigma, last) - lineIntegral(sigma, sigma, last)),

@@ -8,6 +8,11 @@ import { logTable, timestepOfSigma, trainingSigmas } from './sigmas.ts';
 import type { TwoStageEvaluation } from './two-stage.ts';
 import { interleave, logMidpoint } from './two-stage.ts';
 
+interface SdeEvaluation extends TwoStageEvaluation {
+  /** Strength of the noise, 1 being its natural one. */
+  readonly sNoise: number;
+}
+
 /** Between the halves of a step: the latents at its start and the noise of its first half. */
 type SdeState = { readonly starts: readonly Float32Array[]; readonly noises: readonly Float32Array[] };
 
@@ -22,7 +27,7 @@ const none: SdeState = Object.freeze({ starts: [], noises: [] });
  * half has a draw of the picture's own noise, and the path over the step is their sum, weighted by the lengths
  * of the halves. That is the same law without a tree.
  */
-export const dpmSolverSde: Scheduler<SdeState, TwoStageEvaluation> = {
+export const dpmSolverSde: Scheduler<SdeState, SdeEvaluation> = {
   ...sigmaSpace,
   sigmaSchedules: SIGMA_SPACE_SCHEDULES,
   predictionTypes: ['epsilon', 'v_prediction'],
@@ -31,15 +36,17 @@ export const dpmSolverSde: Scheduler<SdeState, TwoStageEvaluation> = {
   plan(steps, request) {
     const levels = sigmaSpaceLevels(steps, request);
     const logs = logTable(trainingSigmas(request.config));
+    const evaluations = interleave(levels, {
+      second({ sigma, next }) {
+        const middle = logMidpoint(sigma, next);
+        return { sigma: middle, timestep: timestepOfSigma(middle, logs) };
+      },
+      draws: [1, 1],
+    });
+    const { sNoise = 1 } = request.options ?? {};
     return {
       predictionType: request.config.predictionType,
-      evaluations: interleave(levels, {
-        second({ sigma, next }) {
-          const middle = logMidpoint(sigma, next);
-          return { sigma: middle, timestep: timestepOfSigma(middle, logs) };
-        },
-        draws: [1, 1],
-      }),
+      evaluations: evaluations.map((each) => ({ ...each, sNoise })),
       finalSigma: 0,
       initSigma: initialSigma(levels.sigmas, request.config),
     };
@@ -48,8 +55,9 @@ export const dpmSolverSde: Scheduler<SdeState, TwoStageEvaluation> = {
   start: () => none,
 
   step({ predictionType, evaluations }, i, { starts, noises }, input, out) {
-    const { sigma, stage, from, to, draws } = at(evaluations, i);
-    const { down, up } = splitLevel(from, to);
+    const { sigma, stage, from, to, draws, sNoise } = at(evaluations, i);
+    const { down, up: natural } = splitLevel(from, to);
+    const up = natural * sNoise;
     const kept = down / from;
     const denoised = denoiseInSigmaSpace(predictionType, sigma);
     const a = (1 - kept) * denoised.fromLatents;

@@ -34,7 +34,7 @@ const none: SinglestepState = Object.freeze({ before: [] });
  */
 export const dpmSolverSinglestep: Scheduler<SinglestepState, SinglestepEvaluation> = {
   ...variancePreserving,
-  sigmaSchedules: EXPONENTIAL_SCHEDULES,
+  sigmaSchedules: [...EXPONENTIAL_SCHEDULES, 'AYS'],
   predictionTypes: PREDICTION_TYPES,
   evaluationsPerStep: 1,
   stepsMax: (request) => exponentialStepsMax(withLinspace(request)),

@@ -31,3 +31,22 @@ export function integrateOde(from: number, to: number): ExponentialStep {
     noise: 0,
   };
 }
+
+/**
+ * A step of the reverse SDE, which adds fresh noise (Lu et al. 2022, equation 18). The half in `quadratic` has
+ * the sign that diffusers gives it, not the one of a Taylor expansion.
+ */
+export function integrateSde(from: number, to: number): ExponentialStep {
+  const target = toLevel(to);
+  const h = Math.log(from / to);
+  const ratio = to / from;
+  const grown = 1 - ratio ** 2;
+  return {
+    h,
+    latents: (target.std / toLevel(from).std) * ratio,
+    constant: target.alpha * grown,
+    linear: target.alpha * (1 - grown / (2 * h)),
+    quadratic: target.alpha * (-0.5 - (2 * h - grown) / (2 * h) ** 2),
+    noise: target.std * Math.sqrt(grown),
+  };
+}

@@ -27,7 +27,7 @@ export const exponentialStepsMax: Scheduler['stepsMax'] = ({ config, sigmaSchedu
  * A curve spans the whole training range, whatever the spacing. The U-Net is told the nearest timestep of a
  * Karras level and the one below any other curve's, as in diffusers: the first of those is 998, not 999.
  */
-export function exponentialLevels(steps: number, { config, sigmaSchedule }: PlanRequest): Levels {
+export function exponentialLevels(steps: number, { config, sigmaSchedule, options }: PlanRequest): Levels {
   const table = trainingSigmas(config);
   if (isCurve(sigmaSchedule)) {
     const logs = logTable(table);
@@ -35,7 +35,8 @@ export function exponentialLevels(steps: number, { config, sigmaSchedule }: Plan
     const toWhole = sigmaSchedule === 'KARRAS' ? roundHalfEven : Math.trunc;
     return { sigmas, timesteps: sigmas.map((sigma) => toWhole(timestepOfSigma(sigma, logs))) };
   }
-  const timesteps = wholeTimesteps(steps, config, { spacing: spacingOf(config), divisions: steps + 1 });
+  const timesteps =
+    options?.timesteps ?? wholeTimesteps(steps, config, { spacing: spacingOf(config), divisions: steps + 1 });
   return { timesteps, sigmas: timesteps.map((timestep) => sigmaAt(table, timestep)) };
 }
 

@@ -19,7 +19,7 @@ const { fround } = Math;
  */
 export const heunDiscrete: Scheduler<TwoStageState, TwoStageEvaluation> = {
   ...sigmaSpace,
-  sigmaSchedules: SIGMA_SPACE_SCHEDULES,
+  sigmaSchedules: [...SIGMA_SPACE_SCHEDULES, 'AYS'],
   predictionTypes: PREDICTION_TYPES,
   evaluationsPerStep: 2,
 

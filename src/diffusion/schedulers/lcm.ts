@@ -24,14 +24,14 @@ const TIMESTEP_SCALING = 10;
  */
 export const lcm: Scheduler<Stateless, LcmEvaluation> = {
   ...variancePreserving,
-  sigmaSchedules: ['DEFAULT'],
+  sigmaSchedules: ['DEFAULT', 'AYS'],
   predictionTypes: PREDICTION_TYPES,
   evaluationsPerStep: 1,
   stepsMax: () => DISTILLED_STEPS,
 
-  plan(steps, { config }) {
+  plan(steps, { config, options }) {
     const table = trainingAlphaBars(config);
-    const timesteps = distilledTimesteps(steps, config);
+    const timesteps = options?.timesteps ?? distilledTimesteps(steps, config);
     return {
       predictionType: config.predictionType,
       evaluations: timesteps.map((timestep, i) => {

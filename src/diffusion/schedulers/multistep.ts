@@ -4,6 +4,9 @@ import type { Estimate } from './prediction.ts';
 import type { Evaluation, SchedulePlan, StepInput } from './scheduler.ts';
 import { at, drawOf } from './scheduler.ts';
 
+// Runs below this many steps end with lower orders, which are steadier there.
+export const LONG_RUN_STEPS = 15;
+
 /** The next latents as a weighted sum of what is at hand. */
 export interface Update {
   readonly latents: number;

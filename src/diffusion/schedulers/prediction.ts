@@ -57,6 +57,16 @@ export function noiseVariancePreserving(type: PredictionType, { alpha, std }: Le
   }
 }
 
+/** The latents moved from one level to another along the estimates, which are held as they are: a step of DDIM. */
+export function move(type: PredictionType, from: Level, to: Level): Estimate {
+  const clean = denoiseVariancePreserving(type, from);
+  const noise = noiseVariancePreserving(type, from);
+  return {
+    fromLatents: to.alpha * clean.fromLatents + to.std * noise.fromLatents,
+    fromOutput: to.alpha * clean.fromOutput + to.std * noise.fromOutput,
+  };
+}
+
 /** Splits a noise level sigma = std / alpha into its two parts; an infinite one is noise alone. */
 export function toLevel(sigma: number): Level {
   const alpha = 1 / Math.sqrt(sigma ** 2 + 1);

@@ -1,5 +1,6 @@
 import type { PredictionType } from '../../kernel/manifest.ts';
 import type { SigmaSchedule } from '../names.ts';
+import type { SamplerOptions } from '../sampler-options.ts';
 import type { SchedulerConfig } from './config.ts';
 
 /** One U-Net evaluation of a run. Schedulers add what their step needs, worked out once per job. */
@@ -39,6 +40,7 @@ export type Stateless = Readonly<Record<string, never>>;
 export interface PlanRequest {
   readonly config: SchedulerConfig;
   readonly sigmaSchedule: SigmaSchedule;
+  readonly options?: SamplerOptions;
 }
 
 /** The arrays of one evaluation, all of one length. */

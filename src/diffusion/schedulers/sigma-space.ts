@@ -36,9 +36,9 @@ export interface Levels {
 }
 
 /** The levels of `steps` steps. A curve spans the spaced sigmas, so that it keeps the spacing's two ends. */
-export function sigmaSpaceLevels(steps: number, { config, sigmaSchedule }: PlanRequest): Levels {
+export function sigmaSpaceLevels(steps: number, { config, sigmaSchedule, options }: PlanRequest): Levels {
   const table = trainingSigmas(config);
-  const timesteps = spacedTimesteps(steps, config);
+  const timesteps = options?.timesteps ?? spacedTimesteps(steps, config);
   const sigmas = timesteps.map((timestep) => sigmaAt(table, timestep));
   if (!isCurve(sigmaSchedule)) return { timesteps, sigmas };
   const curve = curveSigmas(sigmaSchedule, steps, { max: at(sigmas, 0), min: at(sigmas, steps - 1) });

@@ -3,6 +3,9 @@ import { at } from './scheduler.ts';
 
 const { fround } = Math;
 
+// What diffusers puts in the place of 0 where a scheduler divides by it.
+const ALPHA_BAR_MIN = 2 ** -24;
+
 /**
  * alpha-bar, the share of the signal's variance, at every training timestep: falling, as float32 values.
  *
@@ -10,17 +13,31 @@ const { fround } = Math;
  * 1.3e-5 at timestep 0, which shows in every picture's last step.
  */
 export function trainingAlphaBars(config: SchedulerConfig): readonly number[] {
-  return cumulativeProduct(trainingBetas(config));
+  const betas = trainingBetas(config);
+  return cumulativeProduct(config.zeroTerminalSnr ? withZeroTerminalSnr(betas) : betas);
 }
 
-/** Noise level of every training timestep, rising, as float32 values. */
+/** Noise level of every training timestep, rising, as float32 values: 4096 where no signal is left at all. */
 export function trainingSigmas(config: SchedulerConfig): readonly number[] {
-  return trainingAlphaBars(config).map(sigmaOfAlphaBar);
+  return trainingAlphaBars(config).map((alphaBar) => sigmaOfAlphaBar(Math.max(alphaBar, ALPHA_BAR_MIN)));
 }
 
 /** A float32 alpha-bar as a noise level, in float32 arithmetic. */
 export function sigmaOfAlphaBar(alphaBar: number): number {
   return fround(Math.sqrt(fround(fround(1 - alphaBar) / alphaBar)));
+}
+
+/** Shifts and scales the square roots of alpha-bar so that the last is 0 (Lin et al. 2024, Algorithm 1). */
+function withZeroTerminalSnr(betas: readonly number[]): readonly number[] {
+  const roots = cumulativeProduct(betas).map((alphaBar) => fround(Math.sqrt(alphaBar)));
+  const first = at(roots, 0);
+  const last = at(roots, roots.length - 1);
+  const factor = fround(first / fround(first - last));
+  const alphaBars = roots.map((root) => {
+    const scaled = fround(fround(root - last) * factor);
+    return fround(scaled * scaled);
+  });
+  return alphaBars.map((alphaBar, i) => fround(1 - fround(alphaBar / (alphaBars[i - 1] ?? 1))));
 }
 
 function cumulativeProduct(betas: readonly number[]): readonly number[] {

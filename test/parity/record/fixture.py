@@ -41,6 +41,6 @@ def write_frames(name: str, frames: list[np.ndarray]) -> None:
     (FIXTURES / name).write_bytes(gzip.compress(bytes(packed), compresslevel=9, mtime=0))
 
 
-def shortest(values) -> list[float]:
-    """The values as float32, each with no more digits than tell it from its neighbours."""
-    return [float(str(np.float32(value))) for value in values]
+def shortest(values) -> list[float | None]:
+    """The values as float32, each with no more digits than tell it from its neighbours; null for infinity."""
+    return [float(str(np.float32(value))) if np.isfinite(value) else None for value in values]
