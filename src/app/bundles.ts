@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Tokenizer } from '../diffusion/index.ts';
 import {
   BundleError,
-  isBuilt,
   openTokenizer,
   parseSchedulerConfig,
   SCHEDULER_NAMES,
@@ -16,8 +15,8 @@ import type { Bundle } from '../platform/bundles/index.ts';
 export function schedulerInfos(): readonly SchedulerInfo[] {
   return SCHEDULER_NAMES.map((name) => ({
     name,
-    isBuilt: isBuilt(name),
-    sigmaSchedules: isBuilt(name) ? schedulerOf(name).sigmaSchedules : [],
+    isBuilt: true,
+    sigmaSchedules: schedulerOf(name).sigmaSchedules,
   }));
 }
 

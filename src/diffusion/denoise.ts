@@ -40,7 +40,7 @@ export function modelInput(plan: GenerationPlan, picture: Picture, i: number, ou
 
 /** The timestep that the U-Net is told at evaluation `i`. */
 export function timestepOf(plan: GenerationPlan, i: number): number {
-  return at(plan.schedule.timesteps, i);
+  return at(plan.schedule.evaluations, i).timestep;
 }
 
 /**
@@ -50,7 +50,7 @@ export function timestepOf(plan: GenerationPlan, i: number): number {
 export function advance(plan: GenerationPlan, picture: Picture, i: number, modelOutput: Float32Array): void {
   requireSize(plan.latentSize, modelOutput);
   const { latents, state } = picture;
-  const draws = Array.from({ length: at(plan.schedule.noiseDraws, i) }, () =>
+  const draws = Array.from({ length: at(plan.schedule.evaluations, i).draws }, () =>
     drawNormal(picture.noise, plan.latentSize),
   );
   const input = { latents, output: modelOutput, noise: draws };

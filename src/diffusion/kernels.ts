@@ -27,32 +27,20 @@ export function weightedSum(
   for (let k = 0; k < out.length; k += 1) out[k] = a * (x[k] ?? 0) + b * (y[k] ?? 0);
 }
 
-export interface MultistepWeights {
-  /** denoised = fromLatents x + fromOutput y. */
-  readonly fromLatents: number;
-  readonly fromOutput: number;
-  /** next = latents x + denoised d + previous p. */
-  readonly latents: number;
-  readonly denoised: number;
-  readonly previous: number;
-}
+/** A weight and the array that it belongs to. */
+export type Term = readonly [weight: number, values: Float32Array];
 
-/**
- * One two-step update: forms the denoised estimate of this evaluation, combines it with the one
- * before, writes the next latents into `out` and leaves the new estimate in `previous`.
- * `out` may be `latents`; `previous` may be neither.
- */
-export function multistep(
-  weights: MultistepWeights,
-  arrays: { readonly latents: Float32Array; readonly output: Float32Array; readonly previous: Float32Array },
-  out: Float32Array,
-): void {
-  const { latents, output, previous } = arrays;
+/** out = the weighted sum of all terms. A term of weight 0 is not read: what it would multiply may be infinite. */
+export function combine(terms: readonly Term[], out: Float32Array): void {
+  const used = terms.filter(([weight]) => weight !== 0);
+  const weights = Float64Array.from(used, ([weight]) => weight);
+  const arrays = used.map(([, values]) => values);
   for (let k = 0; k < out.length; k += 1) {
-    const x = latents[k] ?? 0;
-    const denoised = Math.fround(weights.fromLatents * x + weights.fromOutput * (output[k] ?? 0));
-    out[k] = weights.latents * x + weights.denoised * denoised + weights.previous * (previous[k] ?? 0);
-    previous[k] = denoised;
+    let sum = 0;
+    for (let term = 0; term < arrays.length; term += 1) {
+      sum += (weights[term] ?? 0) * (arrays[term]?.[k] ?? 0);
+    }
+    out[k] = sum;
   }
 }
 

@@ -87,8 +87,4 @@ describe('a plan', () => {
     const other = readSchedulerConfig({ prediction_type: 'v_prediction' });
     expect(() => compilePlan({ manifest, schedulerConfig: other, settings: good })).toThrow(BundleError);
   });
-
-  it('refuses a scheduler that is not built', () => {
-    expect(() => compile({ scheduler: 'DDPM' })).toThrow(RangeError);
-  });
 });

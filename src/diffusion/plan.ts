@@ -2,9 +2,10 @@ import type { Manifest, PartSpec, TensorSpec } from '../kernel/manifest.ts';
 import { BundleError } from './bundle-error.ts';
 import type { Guidance } from './guidance.ts';
 import { chooseGuidance } from './guidance.ts';
+import type { SchedulerName } from './names.ts';
+import { planSchedule } from './plan-schedule.ts';
+import type { SamplerOptions } from './sampler-options.ts';
 import type { SchedulerConfig } from './schedulers/config.ts';
-import type { BuiltScheduler } from './schedulers/registry.ts';
-import { isBuilt, schedulerOf } from './schedulers/registry.ts';
 import type { SchedulePlan } from './schedulers/scheduler.ts';
 import type { Settings } from './settings.ts';
 
@@ -31,7 +32,7 @@ export interface EngineCall {
  * `maxBatch` is passed; rows and order stay those of the list.
  */
 export interface GenerationPlan {
-  readonly scheduler: BuiltScheduler;
+  readonly scheduler: SchedulerName;
   readonly schedule: SchedulePlan;
   readonly guidance: Guidance;
   readonly imageCount: number;
@@ -52,21 +53,27 @@ export interface PlanInput {
   readonly manifest: Manifest;
   readonly schedulerConfig: SchedulerConfig;
   readonly settings: Settings;
+  readonly options?: SamplerOptions;
 }
 
 const SEED_BITS = 64;
 
 /**
- * Compiles settings that `validate` has passed. Throws a `RangeError` for a scheduler that is not built
- * and a `BundleError` when the bundle lacks a part or contradicts itself.
+ * Compiles settings that `validate` has passed. Throws a `BundleError` when the bundle lacks a part or
+ * contradicts itself.
  */
-export function compilePlan({ manifest, schedulerConfig, settings }: PlanInput): GenerationPlan {
+export function compilePlan({
+  manifest,
+  schedulerConfig,
+  settings,
+  options = {},
+}: PlanInput): GenerationPlan {
   const { scheduler, sigmaSchedule, steps, imageCount } = settings;
-  if (!isBuilt(scheduler)) throw new RangeError(`Scheduler ${scheduler} is not built.`);
   requireOnePrediction(manifest, schedulerConfig);
-  const schedule = schedulerOf(scheduler).plan(steps, { config: schedulerConfig, sigmaSchedule });
+  const schedule = planSchedule(scheduler, steps, { config: schedulerConfig, sigmaSchedule, options });
+  const evaluations = schedule.evaluations.length;
   const guidance = chooseGuidance(manifest, settings.guidanceScale);
-  const calls = listCalls(manifest, settings, { guidance, evaluations: schedule.evaluations });
+  const calls = listCalls(manifest, settings, { guidance, evaluations });
   const [channels, height, width] = latentShape(manifest, settings);
   return {
     scheduler,
@@ -77,8 +84,8 @@ export function compilePlan({ manifest, schedulerConfig, settings }: PlanInput):
     latentShape: [channels, height, width],
     latentSize: channels * height * width,
     calls,
-    totalSteps: schedule.evaluations,
-    costPerPicture: schedule.evaluations * evaluationCost(manifest, settings),
+    totalSteps: evaluations,
+    costPerPicture: evaluations * evaluationCost(manifest, settings),
   };
 }
 

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readManifest, readSchedulerConfig } from '../../test/parity/recorded.ts';
+import type { FindingCode } from './finding.ts';
+import type { SchedulerName } from './names.ts';
 import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
 import { compilePlan } from './plan.ts';
-import { isBuilt } from './schedulers/registry.ts';
+import type { SamplerOptions } from './sampler-options.ts';
 import type { Settings } from './settings.ts';
 import { resolveSettings } from './settings.ts';
-import type { FindingCode } from './validate.ts';
 import { validate } from './validate.ts';
 
 const manifest = readManifest();
@@ -44,18 +45,20 @@ describe('validation', () => {
     [{ seed: -1n }, 'SEED_OUT_OF_RANGE', 'seed', 'Use 0.'],
     [{ seed: 2n ** 64n }, 'SEED_OUT_OF_RANGE', 'seed', `Use ${2n ** 64n - 1n}.`],
     [
-      { scheduler: 'DDPM' },
-      'SCHEDULER_NOT_BUILT',
-      'scheduler',
-      'DDIM, EULER_DISCRETE, EULER_ANCESTRAL_DISCRETE, DPM_SOLVER_MULTISTEP',
-    ],
-    [
       { scheduler: 'DDIM', sigmaSchedule: 'KARRAS' },
       'SIGMA_SCHEDULE_UNSUPPORTED',
       'sigmaSchedule',
       'Use one of DEFAULT.',
     ],
-    [{ sigmaSchedule: 'AYS' }, 'SIGMA_SCHEDULE_UNSUPPORTED', 'sigmaSchedule', 'DEFAULT, KARRAS'],
+    [
+      { scheduler: 'UNI_PC_MULTISTEP', sigmaSchedule: 'AYS' },
+      'SIGMA_SCHEDULE_UNSUPPORTED',
+      'sigmaSchedule',
+      'DEFAULT, KARRAS, EXPONENTIAL, BETA',
+    ],
+    [{ steps: 101, sigmaSchedule: 'AYS' }, 'STEPS_OUT_OF_RANGE', 'steps', 'Use 100.'],
+    [{ steps: 51, scheduler: 'LCM', sigmaSchedule: 'DEFAULT' }, 'STEPS_OUT_OF_RANGE', 'steps', 'Use 50.'],
+    [{ steps: 19, scheduler: 'SA_SOLVER', sigmaSchedule: 'BETA' }, 'STEPS_OUT_OF_RANGE', 'steps', 'Use 20.'],
   ])('says what is wrong and the nearest that would do: %o', (changes, code, field, fix) => {
     const findings = check(changes);
     expect(findings).toMatchObject([{ code, severity: 'ERROR', field: [field] }]);
@@ -67,8 +70,51 @@ describe('validation', () => {
     const settings: Settings = { ...good, scheduler: 'EULER_ANCESTRAL_DISCRETE', sigmaSchedule: 'DEFAULT' };
     const findings = validate(manifest, predictsSample, settings);
     expect(findings).toMatchObject([{ code: 'PREDICTION_UNSUPPORTED', field: ['scheduler'] }]);
-    expect(findings[0]?.fix).toContain('DDIM, EULER_DISCRETE, DPM_SOLVER_MULTISTEP');
+    expect(findings[0]?.fix).toContain('DDIM, DDPM, LMS_DISCRETE, EULER_DISCRETE, HEUN_DISCRETE');
     expect(validate(manifest, schedulerConfig, settings)).toEqual([]);
+  });
+
+  const checkOptions = (scheduler: SchedulerName, options: SamplerOptions, record: object = {}) =>
+    validate(
+      { ...manifest, predictionType: readSchedulerConfig(record).predictionType },
+      readSchedulerConfig(record),
+      { ...good, scheduler, sigmaSchedule: 'DEFAULT', steps: 4 },
+      options,
+    );
+
+  it.each<[SchedulerName, SamplerOptions, FindingCode, string]>([
+    ['HEUN_DISCRETE', { eta: 0.5 }, 'OPTION_UNSUPPORTED', 'DDIM, TCD'],
+    ['DDIM', { sChurn: 1 }, 'OPTION_UNSUPPORTED', 'EULER_DISCRETE'],
+    ['LCM', { timestepSpacing: 'trailing' }, 'OPTION_UNSUPPORTED', 'leave it out'],
+    ['UNI_PC_MULTISTEP', { timesteps: [900, 600, 300, 0] }, 'OPTION_UNSUPPORTED', 'HEUN_DISCRETE'],
+    ['DDIM', { eta: 1.5 }, 'OPTION_INVALID', 'Use 1.'],
+    ['DDIM', { eta: Number.NaN }, 'OPTION_INVALID', 'Use 0.'],
+    ['DDPM', { timesteps: [900, 600, 600, 0] }, 'OPTION_INVALID', 'Mend'],
+    ['DDPM', { timesteps: [1000, 600, 300, 0] }, 'OPTION_INVALID', 'Mend'],
+    ['EULER_DISCRETE', { sigmas: [9, 5, 3, 0, 0] }, 'OPTION_INVALID', 'Mend'],
+    ['EULER_DISCRETE', { timesteps: [9, 5, 3, 0], timestepSpacing: 'leading' }, 'OPTION_INVALID', 'Mend'],
+  ])('refuses what %s does not read or cannot use: %o', (scheduler, options, code, fix) => {
+    const findings = checkOptions(scheduler, options);
+    expect(findings).toMatchObject([{ code, severity: 'ERROR' }]);
+    expect(findings[0]?.fix).toContain(fix);
+  });
+
+  it('takes as many steps as a list has, and no other number', () => {
+    expect(checkOptions('DDPM', { timesteps: [900, 600, 300, 0] })).toEqual([]);
+    expect(checkOptions('EULER_DISCRETE', { sigmas: [9, 5, 3, 1, 0] })).toEqual([]);
+    const findings = checkOptions('DDPM', { timesteps: [900, 600, 300] });
+    expect(findings).toMatchObject([{ code: 'STEPS_OUT_OF_RANGE', fix: 'Use 3.' }]);
+  });
+
+  it('refuses a scheduler that cannot start from noise alone where the model was trained to', () => {
+    const record = { rescale_betas_zero_snr: true, prediction_type: 'v_prediction' };
+    expect(checkOptions('HEUN_DISCRETE', {}, record)).toMatchObject([
+      { code: 'OPTION_UNSUPPORTED', field: ['scheduler'] },
+    ]);
+    expect(checkOptions('DDIM', {}, record)).toEqual([]);
+    expect(checkOptions('DDIM', {}, { ...record, prediction_type: 'epsilon' })).toMatchObject([
+      { code: 'OPTION_UNSUPPORTED', field: ['scheduler'] },
+    ]);
   });
 
   it('bounds the pixels of a picture where each side is allowed by itself', () => {
@@ -84,8 +130,10 @@ describe('validation', () => {
   });
 
   it('finds every fault at once', () => {
-    const fields = check({ prompt: '', width: 7, steps: 0, scheduler: 'LCM' }).flatMap(({ field }) => field);
-    expect(fields).toEqual(['prompt', 'width', 'steps', 'scheduler']);
+    const fields = check({ prompt: '', width: 7, steps: 0, scheduler: 'DDIM', sigmaSchedule: 'AYS' }).flatMap(
+      ({ field }) => field,
+    );
+    expect(fields).toEqual(['prompt', 'width', 'steps', 'sigmaSchedule']);
   });
 
   it('never echoes the prompt', () => {
@@ -101,7 +149,7 @@ describe('validation', () => {
       height: fc.integer({ min: -1, max: 40 }).map((count) => count * 32),
       steps: fc.integer({ min: -1, max: 60 }),
       guidanceScale: fc.double({ min: -1, max: 110 }),
-      scheduler: fc.constantFrom(...SCHEDULER_NAMES.filter(isBuilt), 'TCD' as const),
+      scheduler: fc.constantFrom(...SCHEDULER_NAMES),
       sigmaSchedule: fc.constantFrom(...SIGMA_SCHEDULES),
       seed: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
       imageCount: fc.integer({ min: 0, max: 10 }),

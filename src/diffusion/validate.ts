@@ -1,8 +1,12 @@
 import type { Manifest } from '../kernel/manifest.ts';
-import { SIGMA_SCHEDULES } from './names.ts';
+import type { Finding, FindingCode, Subject } from './finding.ts';
+import type { SchedulerName } from './names.ts';
+import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
+import { stepRange } from './plan-schedule.ts';
+import type { SamplerOptions } from './sampler-options.ts';
 import type { SchedulerConfig } from './schedulers/config.ts';
-import type { BuiltScheduler } from './schedulers/registry.ts';
-import { BUILT_SCHEDULERS, isBuilt, schedulerOf } from './schedulers/registry.ts';
+import { schedulerOf } from './schedulers/registry.ts';
+import { checkOptions } from './validate-options.ts';
 import type { Settings } from './settings.ts';
 
 /** Far above CLIP's 77 tokens in any language, far below what would cost the tokenizer time. */
@@ -20,40 +24,6 @@ const GUIDANCE_MAX = 100;
 
 const SEED_MAX = 2n ** 64n - 1n;
 
-export const FINDING_CODES = [
-  'PROMPT_EMPTY',
-  'PROMPT_TOO_LONG',
-  'SIZE_INVALID',
-  'SIZE_TOO_LARGE',
-  'STEPS_OUT_OF_RANGE',
-  'GUIDANCE_OUT_OF_RANGE',
-  'IMAGE_COUNT_OUT_OF_RANGE',
-  'SEED_OUT_OF_RANGE',
-  'SCHEDULER_NOT_BUILT',
-  'SIGMA_SCHEDULE_UNSUPPORTED',
-  'PREDICTION_UNSUPPORTED',
-  'NEGATIVE_PROMPT_UNUSED',
-] as const;
-export type FindingCode = (typeof FINDING_CODES)[number];
-
-/** One thing that is wrong with a job's settings. An ERROR cannot run; a WARNING runs, perhaps not as meant. */
-export interface Finding {
-  readonly code: FindingCode;
-  readonly severity: 'ERROR' | 'WARNING';
-  /** Path of the API input's field. */
-  readonly field: readonly string[];
-  /** What is wrong, without the prompt's text. */
-  readonly message: string;
-  /** The nearest thing that would do, as an instruction. */
-  readonly fix: string;
-}
-
-interface Subject {
-  readonly manifest: Manifest;
-  readonly schedulerConfig: SchedulerConfig;
-  readonly settings: Settings;
-}
-
 type Rule = (subject: Subject) => readonly Finding[];
 
 const RULES: readonly Rule[] = [
@@ -63,18 +33,24 @@ const RULES: readonly Rule[] = [
   checkPixels,
   checkSteps,
   checkGuidance,
-  checkScheduler,
+  checkPrediction,
+  checkCurve,
+  checkOptions,
   checkSeed,
   checkImageCount,
 ];
 
-/** Everything that is wrong with `settings` for this bundle, in the order of the input's fields; empty when they can run. */
+/**
+ * Everything that is wrong with `settings` and `options` for this bundle, in the order of the input's fields; empty
+ * when they can run.
+ */
 export function validate(
   manifest: Manifest,
   schedulerConfig: SchedulerConfig,
   settings: Settings,
+  options: SamplerOptions = {},
 ): readonly Finding[] {
-  const subject = { manifest, schedulerConfig, settings };
+  const subject = { manifest, schedulerConfig, settings, options };
   return RULES.flatMap((rule) => rule(subject));
 }
 
@@ -151,24 +127,16 @@ function largestSide(manifest: Manifest): number {
   return Math.floor((manifest.nativeSize * NATIVE_SIZES_MAX) / multiple) * multiple;
 }
 
-function checkScheduler(subject: Subject): readonly Finding[] {
-  const { scheduler } = subject.settings;
-  if (isBuilt(scheduler)) return [...checkPrediction(subject, scheduler), ...checkCurve(subject, scheduler)];
-  const message = `${scheduler} is not available yet.`;
-  const fix = `Use one of ${BUILT_SCHEDULERS.join(', ')}.`;
-  return [error('SCHEDULER_NOT_BUILT', 'scheduler', { message, fix })];
-}
-
-function checkPrediction({ schedulerConfig }: Subject, scheduler: BuiltScheduler): readonly Finding[] {
+function checkPrediction({ schedulerConfig, settings: { scheduler } }: Subject): readonly Finding[] {
   const { predictionType } = schedulerConfig;
-  const works = (each: BuiltScheduler) => schedulerOf(each).predictionTypes.includes(predictionType);
+  const works = (each: SchedulerName) => schedulerOf(each).predictionTypes.includes(predictionType);
   if (works(scheduler)) return [];
   const message = `${scheduler} cannot run a model that predicts ${predictionType}.`;
-  const fix = `Use one of ${BUILT_SCHEDULERS.filter(works).join(', ')}.`;
+  const fix = `Use one of ${SCHEDULER_NAMES.filter(works).join(', ')}.`;
   return [error('PREDICTION_UNSUPPORTED', 'scheduler', { message, fix })];
 }
 
-function checkCurve({ settings: { sigmaSchedule } }: Subject, scheduler: BuiltScheduler): readonly Finding[] {
+function checkCurve({ settings: { scheduler, sigmaSchedule } }: Subject): readonly Finding[] {
   const accepted = schedulerOf(scheduler).sigmaSchedules;
   if (accepted.includes(sigmaSchedule)) return [];
   const message = `${scheduler} cannot follow the sigma schedule ${sigmaSchedule}.`;
@@ -176,26 +144,31 @@ function checkCurve({ settings: { sigmaSchedule } }: Subject, scheduler: BuiltSc
   return [error('SIGMA_SCHEDULE_UNSUPPORTED', 'sigmaSchedule', { message, fix })];
 }
 
-function checkSteps({ schedulerConfig, settings }: Subject): readonly Finding[] {
+function checkSteps({ schedulerConfig, settings, options }: Subject): readonly Finding[] {
   const { scheduler, sigmaSchedule, steps } = settings;
-  const max = isBuilt(scheduler)
-    ? Math.min(STEPS_MAX, schedulerOf(scheduler).stepsMax({ config: schedulerConfig, sigmaSchedule }))
-    : STEPS_MAX;
-  return checkWhole('STEPS_OUT_OF_RANGE', 'steps', { value: steps, max });
+  const { min, max } = stepRange(scheduler, { config: schedulerConfig, sigmaSchedule, options });
+  return checkWhole('STEPS_OUT_OF_RANGE', 'steps', { value: steps, min, max: Math.min(STEPS_MAX, max) });
 }
 
 function checkImageCount({ settings: { imageCount } }: Subject): readonly Finding[] {
-  return checkWhole('IMAGE_COUNT_OUT_OF_RANGE', 'imageCount', { value: imageCount, max: IMAGE_COUNT_MAX });
+  const range = { min: 1, max: IMAGE_COUNT_MAX };
+  return checkWhole('IMAGE_COUNT_OUT_OF_RANGE', 'imageCount', { value: imageCount, ...range });
+}
+
+interface Ranged {
+  readonly value: number;
+  readonly min: number;
+  readonly max: number;
 }
 
 function checkWhole(
   code: FindingCode,
   field: 'steps' | 'imageCount',
-  { value, max }: { readonly value: number; readonly max: number },
+  { value, min, max }: Ranged,
 ): readonly Finding[] {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return [];
-  const nearest = Math.min(Math.max(Math.round(value) || 1, 1), max);
-  const message = `${field} must be a whole number from 1 to ${max}, not ${value}.`;
+  if (Number.isInteger(value) && value >= min && value <= max) return [];
+  const nearest = Math.min(Math.max(Math.round(value) || 1, min), max);
+  const message = `${field} must be a whole number from ${min} to ${max}, not ${value}.`;
   return [error(code, field, { message, fix: `Use ${nearest}.` })];
 }
 

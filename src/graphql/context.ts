@@ -7,7 +7,7 @@ import type { Page } from '../kernel/pages.ts';
 import type { SchedulerName, SigmaSchedule } from '../generated/graphql/resolvers.ts';
 import type { Loaders } from './loaders/loaders.ts';
 
-/** A scheduler that the API names; `sigmaSchedules` is empty while it is not built. */
+/** A scheduler that the API names, and what it can follow. */
 export interface SchedulerInfo {
   readonly name: SchedulerName;
   readonly isBuilt: boolean;

@@ -61,13 +61,8 @@ describe('input that could be mended', () => {
     ['no picture', { imageCount: 0 }, { field: ['imageCount'], finding: 'IMAGE_COUNT_OUT_OF_RANGE' }],
     ['a thousand pictures', { imageCount: 1_000 }, { field: ['imageCount'] }],
     [
-      'a scheduler that is not built',
-      { scheduler: 'SA_SOLVER' },
-      { field: ['scheduler'], finding: 'SCHEDULER_NOT_BUILT' },
-    ],
-    [
       'a schedule that its scheduler lacks',
-      { scheduler: 'EULER_DISCRETE', sigmaSchedule: 'AYS' },
+      { scheduler: 'DDIM', sigmaSchedule: 'KARRAS' },
       { field: ['sigmaSchedule'], finding: 'SIGMA_SCHEDULE_UNSUPPORTED' },
     ],
     ['previews every -1 steps', { previewEverySteps: -1 }, { field: ['previewEverySteps'] }],

@@ -212,7 +212,7 @@ describe('generate', () => {
 describe.concurrent('generate refuses', () => {
   it.each([
     ['an empty prompt', ['', '--seed', '1'], 2, /^prompt: /],
-    ['a scheduler that is not built', ['a dog', '--scheduler', 'ddpm'], 2, /^scheduler: /],
+    ['more steps than LCM has', ['a dog', '--scheduler', 'lcm', '--steps', '51'], 2, /^steps: /],
     ['a wrong key', ['a dog', '--key', 'dk_live_wrong'], 1, /--key or DARKROOM_API_KEY/],
     ['a folder that is not there', ['a dog', '--out', '/no/such/folder/a.png'], 1, /Choose another --out/],
   ])('%s with a line that says what is wrong, and leaves no job', async (_, args, code, line) => {

@@ -24,6 +24,24 @@ export function readFloats(name: string): Float32Array {
   return new Float32Array(new Uint8Array(bytes).buffer);
 }
 
+/** Values of a frame of latents, 4x8x8. */
+export const FRAME_SIZE = 4 * 8 * 8;
+
+/** Frames as `write_frames` packs them: the largest value in float32, then 16-bit fractions of it. */
+export function readFrames(name: string): (index: number) => Float32Array {
+  const bytes = Uint8Array.from(gunzipSync(readFixture(name)));
+  const stride = 4 + 2 * FRAME_SIZE;
+  const view = new DataView(bytes.buffer);
+  return (index) => {
+    const largest = view.getFloat32(index * stride, true);
+    const start = index * stride + 4;
+    return Float32Array.from(
+      { length: FRAME_SIZE },
+      (_, k) => (view.getInt16(start + 2 * k, true) / 32767) * largest,
+    );
+  };
+}
+
 export function readManifest(): Manifest {
   return parseManifest(readBundleJson('manifest.json'));
 }

@@ -228,7 +228,7 @@ export function createMemoryServices(): MemoryServices {
     },
     schedulers: [
       { name: 'EULER_DISCRETE', isBuilt: true, sigmaSchedules: ['DEFAULT', 'KARRAS'] },
-      { name: 'DDPM', isBuilt: false, sigmaSchedules: [] },
+      { name: 'DDPM', isBuilt: true, sigmaSchedules: ['DEFAULT'] },
     ],
   };
 

@@ -24,7 +24,8 @@ describe('a scheduler configuration', () => {
       predictionType: 'epsilon',
       timestepSpacing: undefined,
       stepsOffset: 0,
-      setAlphaToOne: true,
+      setAlphaToOne: undefined,
+      zeroTerminalSnr: false,
     });
   });
 
@@ -40,6 +41,7 @@ describe('a scheduler configuration', () => {
     ['timestep_spacing', 'uniform'],
     ['steps_offset', 2],
     ['set_alpha_to_one', 1],
+    ['rescale_betas_zero_snr', 'yes'],
   ])('is refused by the name of the field at fault: %s %s', (field, value) => {
     const parse = () => parseSchedulerConfig({ ...record, [field]: value });
     expect(parse).toThrow(BundleError);
@@ -47,7 +49,6 @@ describe('a scheduler configuration', () => {
   });
 
   it.each([
-    ['rescale_betas_zero_snr', true],
     ['trained_betas', [0.1, 0.2]],
     ['final_sigmas_type', 'sigma_min'],
     ['thresholding', true],

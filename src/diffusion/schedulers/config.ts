@@ -4,6 +4,7 @@ import { BundleError } from '../bundle-error.ts';
 
 export const BETA_SCHEDULES = ['linear', 'scaled_linear'] as const;
 export const TIMESTEP_SPACINGS = ['linspace', 'leading', 'trailing'] as const;
+export type TimestepSpacing = (typeof TIMESTEP_SPACINGS)[number];
 
 /**
  * What a bundle's `scheduler_config.json` says about the model's training, in our spelling.
@@ -19,16 +20,20 @@ export interface SchedulerConfig {
   readonly betaSchedule: (typeof BETA_SCHEDULES)[number];
   readonly predictionType: PredictionType;
   /** Absent where the file has none: each scheduler then has its own habit, as in diffusers. */
-  readonly timestepSpacing: (typeof TIMESTEP_SPACINGS)[number] | undefined;
+  readonly timestepSpacing: TimestepSpacing | undefined;
   readonly stepsOffset: number;
-  /** DDIM's last step: true goes to the clean signal, false to the noise of training timestep 0. */
-  readonly setAlphaToOne: boolean;
+  /**
+   * The last step of DDIM and PNDM: true goes to the clean signal, false to the noise of training timestep 0.
+   * Absent where the file has none: each of them then has its own habit, as in diffusers.
+   */
+  readonly setAlphaToOne: boolean | undefined;
+  /** The last training timestep is noise alone (Lin et al. 2024), which not every scheduler can start from. */
+  readonly zeroTerminalSnr: boolean;
 }
 
 // What would change the numbers if it were ignored. The classes' defaults are accepted, anything else is refused.
 const UNSUPPORTED: Readonly<Record<string, unknown>> = {
   trained_betas: null,
-  rescale_betas_zero_snr: false,
   thresholding: false,
   interpolation_type: 'linear',
   timestep_type: 'discrete',
@@ -62,7 +67,9 @@ export function parseSchedulerConfig(json: unknown): SchedulerConfig {
         ? undefined
         : oneOf(record, 'timestep_spacing', TIMESTEP_SPACINGS),
     stepsOffset: record['steps_offset'] === undefined ? 0 : wholeIn(record, 'steps_offset', [0, 1]),
-    setAlphaToOne: record['set_alpha_to_one'] === undefined ? true : flagIn(record, 'set_alpha_to_one'),
+    setAlphaToOne: record['set_alpha_to_one'] === undefined ? undefined : flagIn(record, 'set_alpha_to_one'),
+    zeroTerminalSnr:
+      record['rescale_betas_zero_snr'] === undefined ? false : flagIn(record, 'rescale_betas_zero_snr'),
   };
 }
 

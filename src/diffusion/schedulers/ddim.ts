@@ -1,76 +1,72 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
-import { weightedSum } from '../kernels.ts';
-import type { SchedulerConfig } from './config.ts';
-import { denoiseVariancePreserving, toAlphaStd } from './prediction.ts';
-import type { SchedulePlan, Scheduler, Stateless } from './scheduler.ts';
-import { at, stateless } from './scheduler.ts';
-import { leadingTimesteps, linspace, roundHalfEven, trailingTimesteps, trainingSigmas } from './sigmas.ts';
-import { variancePreserving } from './variance-preserving.ts';
+import { combine } from '../kernels.ts';
+import type { Level } from './prediction.ts';
+import { levelOfAlphaBar, move } from './prediction.ts';
+import type { Evaluation, Scheduler, Stateless } from './scheduler.ts';
+import { at, drawOf, stateless } from './scheduler.ts';
+import { sigmaOfAlphaBar, trainingAlphaBars } from './sigmas.ts';
+import { betweenTrainingTimesteps, spacedTimesteps } from './training-timesteps.ts';
 
-/** `targets`: the noise level that each step leaves the latents at. */
-export interface DdimPlan extends SchedulePlan {
-  readonly targets: readonly number[];
+interface DdimEvaluation extends Evaluation {
+  readonly from: Level;
+  /** Where the step leads, without the noise that it adds. */
+  readonly to: Level;
+  readonly noise: number;
 }
 
 /**
- * Denoising diffusion implicit models (Song et al. 2021, "Denoising Diffusion Implicit Models", equation 12 with
- * eta 0; `DDIMScheduler` in diffusers). Deterministic, one U-Net evaluation per step, no memory between steps.
+ * Denoising diffusion implicit models (Song et al. 2021, "Denoising Diffusion Implicit Models", equations 12
+ * and 16; `DDIMScheduler` in diffusers). One U-Net evaluation per step, no memory between steps; deterministic
+ * with eta 0, and with eta 1 as noisy as the Markov chain.
  *
  * A step goes down by the whole part of `trainTimesteps / steps`, as in diffusers, and not to the timestep that
  * is evaluated next: under `linspace` and `trailing` the two differ. Past timestep 0 it goes to the clean signal,
  * or to the noise of timestep 0 where the model's record has `set_alpha_to_one` false.
  */
-export const ddim: Scheduler<Stateless, DdimPlan> = {
-  ...variancePreserving,
+export const ddim: Scheduler<Stateless, DdimEvaluation> = {
+  ...betweenTrainingTimesteps,
   sigmaSchedules: ['DEFAULT'],
   predictionTypes: PREDICTION_TYPES,
-  stepsMax: ({ config }) =>
-    (config.timestepSpacing ?? 'leading') === 'leading'
-      ? config.trainTimesteps - config.stepsOffset
-      : config.trainTimesteps,
+  evaluationsPerStep: 1,
 
-  plan(steps, { config }) {
-    const table = trainingSigmas(config);
-    const timesteps = spacedTimesteps(steps, config);
+  plan(steps, { config, options }) {
+    const table = trainingAlphaBars(config);
     const stride = Math.floor(config.trainTimesteps / steps);
-    const last = config.setAlphaToOne ? 0 : at(table, 0);
-    const targets = timesteps.map((timestep) => (timestep < stride ? last : at(table, timestep - stride)));
+    const end = (config.setAlphaToOne ?? true) ? 1 : at(table, 0);
+    const target = (timestep: number) => (timestep < stride ? end : at(table, timestep - stride));
+    const timesteps = spacedTimesteps(steps, config);
+    const { eta = 0 } = options ?? {};
     return {
       predictionType: config.predictionType,
-      evaluations: steps,
-      timesteps,
-      sigmas: [...timesteps.map((timestep) => at(table, timestep)), at(targets, steps - 1)],
-      targets,
+      evaluations: timesteps.map((timestep) => {
+        const alphaBar = at(table, timestep);
+        return {
+          timestep,
+          sigma: sigmaOfAlphaBar(alphaBar),
+          draws: eta > 0 ? 1 : 0,
+          from: levelOfAlphaBar(alphaBar),
+          ...stepTo(target(timestep), alphaBar, eta),
+        };
+      }),
+      finalSigma: sigmaOfAlphaBar(target(at(timesteps, steps - 1))),
       initSigma: 1,
-      noiseDraws: new Array<number>(steps).fill(0),
     };
   },
 
   start: () => stateless,
 
-  step({ predictionType, sigmas, targets }, i, state, { latents, output }, out) {
-    const sigma = at(sigmas, i);
-    const to = toAlphaStd(at(targets, i));
-    const from = toAlphaStd(sigma);
-    // alpha' x0 + std' epsilon, with epsilon = (x - alpha x0) / std and x0 = fromLatents x + fromOutput y.
-    const kept = to.std / from.std;
-    const fromDenoised = to.alpha - kept * from.alpha;
-    const { fromLatents, fromOutput } = denoiseVariancePreserving(predictionType, sigma);
-    const weights = { a: kept + fromDenoised * fromLatents, b: fromDenoised * fromOutput };
-    weightedSum(weights, { x: latents, y: output }, out);
+  step({ predictionType, evaluations }, i, state, input, out) {
+    const { from, to, noise, draws } = at(evaluations, i);
+    const { fromLatents, fromOutput } = move(predictionType, from, to);
+    const fresh = draws > 0 ? [[noise, drawOf(input)] as const] : [];
+    combine([[fromLatents, input.latents], [fromOutput, input.output], ...fresh], out);
     return state;
   },
 };
 
-function spacedTimesteps(steps: number, config: SchedulerConfig): readonly number[] {
-  switch (config.timestepSpacing ?? 'leading') {
-    case 'linspace':
-      return linspace(0, config.trainTimesteps - 1, steps)
-        .map(roundHalfEven)
-        .toReversed();
-    case 'leading':
-      return leadingTimesteps(steps, steps, config);
-    case 'trailing':
-      return trailingTimesteps(steps, config.trainTimesteps);
-  }
+/** The level that a step to `next` leads to before it adds noise, and how much it adds. */
+function stepTo(next: number, alphaBar: number, eta: number): Pick<DdimEvaluation, 'to' | 'noise'> {
+  const { alpha, std } = levelOfAlphaBar(next);
+  const noise = eta * Math.sqrt(((1 - next) / (1 - alphaBar)) * (1 - alphaBar / next));
+  return { to: { alpha, std: Math.sqrt(std ** 2 - noise ** 2) }, noise };
 }

@@ -1,119 +1,98 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
-import type { MultistepWeights } from '../kernels.ts';
-import { multistep } from '../kernels.ts';
-import type { SchedulerConfig } from './config.ts';
-import { denoiseVariancePreserving, toAlphaStd } from './prediction.ts';
-import type { SchedulePlan, Scheduler } from './scheduler.ts';
+import type { ExponentialStep } from './exponential-integrator.ts';
+import { integrateOde, integrateSde } from './exponential-integrator.ts';
+import { EXPONENTIAL_SCHEDULES, exponentialLevels, exponentialStepsMax } from './exponential-levels.ts';
+import type { MultistepEvaluation, MultistepState, Update } from './multistep.ts';
+import { LONG_RUN_STEPS, multistep, noHistory } from './multistep.ts';
+import { denoiseVariancePreserving, toLevel } from './prediction.ts';
+import type { Scheduler } from './scheduler.ts';
 import { at } from './scheduler.ts';
-import {
-  karrasSigmas,
-  leadingTimesteps,
-  linspace,
-  logTable,
-  roundHalfEven,
-  sigmaAt,
-  timestepOfSigma,
-  trailingTimesteps,
-  trainingSigmas,
-} from './sigmas.ts';
 import { variancePreserving } from './variance-preserving.ts';
 
 const { fround } = Math;
 
-/** The denoised estimate of the evaluation before, and how many there have been. */
-export type MultistepState = {
-  readonly previous: Float32Array;
-  readonly evaluated: number;
-};
+const ORDER = 2;
 
 /**
- * DPM-Solver++ (2M), midpoint form (Lu et al. 2022, "DPM-Solver++", Algorithm 2;
- * `DPMSolverMultistepScheduler` in diffusers with its defaults). One U-Net evaluation per step;
- * the second-order term comes from the denoised estimate of the evaluation before.
+ * DPM-Solver++ multistep, midpoint form (Lu et al. 2022, "DPM-Solver++", Algorithm 2, and its section 5 for the
+ * SDE; `DPMSolverMultistepScheduler` in diffusers). One U-Net evaluation per step; the terms of second and third
+ * order come from the denoised estimates of the evaluations before.
  *
  * The first step has no estimate to lean on and the last one goes to sigma 0, where the
  * second-order weights are undefined: both are first-order, whatever the number of steps.
  */
-export const dpmSolverMultistep: Scheduler<MultistepState> = {
+export const dpmSolverMultistep: Scheduler<MultistepState, MultistepEvaluation> = {
   ...variancePreserving,
-  sigmaSchedules: ['DEFAULT', 'KARRAS'],
+  sigmaSchedules: [...EXPONENTIAL_SCHEDULES, 'AYS'],
   predictionTypes: PREDICTION_TYPES,
-  stepsMax({ config, sigmaSchedule }) {
-    const { trainTimesteps, timestepSpacing, stepsOffset } = config;
-    if (sigmaSchedule === 'KARRAS' || timestepSpacing === 'trailing') return trainTimesteps;
-    // The others divide by one more than the steps: past this two timesteps fall on one noise level, and the
-    // second-order term divides by the distance between them.
-    return trainTimesteps - 1 - (timestepSpacing === 'leading' ? stepsOffset : 0);
-  },
+  evaluationsPerStep: 1,
+  stepsMax: exponentialStepsMax,
 
-  plan(steps, { config, sigmaSchedule }) {
-    const table = trainingSigmas(config);
-    const { timesteps, sigmas } =
-      sigmaSchedule === 'KARRAS' ? karras(steps, table) : spaced(steps, table, config);
+  plan(steps, request) {
+    const { predictionType } = request.config;
+    const levels = exponentialLevels(steps, request);
+    const sigmas = [...levels.sigmas.map(fround), 0];
+    const { solverOrder = ORDER, algorithm = 'dpmsolver++' } = request.options ?? {};
+    const isStochastic = algorithm === 'sde-dpmsolver++';
+    const integrate = isStochastic ? integrateSde : integrateOde;
     return {
-      predictionType: config.predictionType,
-      evaluations: steps,
-      timesteps,
-      sigmas: [...sigmas.map(fround), 0],
+      predictionType,
+      evaluations: levels.timesteps.map((timestep, i) => ({
+        timestep,
+        sigma: at(sigmas, i),
+        draws: isStochastic ? 1 : 0,
+        estimate: denoiseVariancePreserving(predictionType, toLevel(at(sigmas, i))),
+        updates: updatesAt(sigmas, i, { integrate, order: orderAt(i, steps, solverOrder) }),
+        memory: solverOrder,
+      })),
+      finalSigma: 0,
       initSigma: 1,
-      noiseDraws: new Array<number>(steps).fill(0),
     };
   },
 
-  start: (_, size) => ({ previous: new Float32Array(size), evaluated: 0 }),
+  start: () => noHistory,
 
-  step(plan, i, { previous, evaluated }, { latents, output }, out) {
-    const isFirstOrder = evaluated === 0 || i === plan.evaluations - 1;
-    multistep(stepWeights(plan, i, isFirstOrder), { latents, output, previous }, out);
-    return { previous, evaluated: evaluated + 1 };
-  },
+  step: multistep,
 };
 
-interface Levels {
-  readonly timesteps: readonly number[];
-  readonly sigmas: readonly number[];
+function orderAt(i: number, steps: number, max: number): number {
+  if (i === steps - 1) return 1;
+  return Math.min(max, i + 1, i === steps - 2 && steps < LONG_RUN_STEPS ? 2 : max);
 }
 
-/** Spans the whole training range, whatever the spacing; the U-Net is told the nearest whole timestep. */
-function karras(steps: number, table: readonly number[]): Levels {
-  const logs = logTable(table);
-  const sigmas = karrasSigmas(steps, { max: at(table, table.length - 1), min: at(table, 0) });
-  return { sigmas, timesteps: sigmas.map((sigma) => roundHalfEven(timestepOfSigma(sigma, logs))) };
+interface Solver {
+  readonly order: number;
+  readonly integrate: (from: number, to: number) => ExponentialStep;
 }
 
-function spaced(steps: number, table: readonly number[], config: SchedulerConfig): Levels {
-  const timesteps = spacedTimesteps(steps, config);
-  return { timesteps, sigmas: timesteps.map((timestep) => sigmaAt(table, timestep)) };
+/** What to do with one estimate, with two, up to `order`. */
+function updatesAt(sigmas: readonly number[], i: number, { order, integrate }: Solver): readonly Update[] {
+  const step = integrate(at(sigmas, i), at(sigmas, i + 1));
+  const { latents, noise } = step;
+  // A distance between evaluations behind, as a share of the step.
+  const ratio = (k: number) => Math.log(at(sigmas, i - k - 1) / at(sigmas, i - k)) / step.h;
+  const weights = [
+    () => [step.constant],
+    () => secondOrder(step, ratio(0)),
+    () => thirdOrder(step, ratio(0), ratio(1)),
+  ];
+  return weights.slice(0, order).map((estimates) => ({ latents, noise, estimates: estimates() }));
 }
 
-function spacedTimesteps(steps: number, config: SchedulerConfig): readonly number[] {
-  switch (config.timestepSpacing ?? 'linspace') {
-    case 'linspace':
-      return linspace(0, config.trainTimesteps - 1, steps + 1)
-        .slice(1)
-        .map(roundHalfEven)
-        .toReversed();
-    case 'leading':
-      return leadingTimesteps(steps, steps + 1, config);
-    case 'trailing':
-      return trailingTimesteps(steps, config.trainTimesteps);
-  }
+/** The midpoint form: the slope between the last two estimates, for half a step. */
+function secondOrder({ constant }: ExponentialStep, r0: number): readonly number[] {
+  const slope = (0.5 * constant) / r0;
+  return [constant + slope, -slope];
 }
 
-function stepWeights(plan: SchedulePlan, i: number, isFirstOrder: boolean): MultistepWeights {
-  const sigma = at(plan.sigmas, i);
-  const next = at(plan.sigmas, i + 1);
-  const from = toAlphaStd(sigma);
-  const to = toAlphaStd(next);
-  // With lambda = -ln sigma and h = lambda(next) - lambda, exp(-h) is the ratio of the two sigmas.
-  const whole = to.alpha * (1 - next / sigma);
-  const correction = isFirstOrder
-    ? 0
-    : (0.5 * whole * Math.log(sigma / next)) / Math.log(at(plan.sigmas, i - 1) / sigma);
-  return {
-    ...denoiseVariancePreserving(plan.predictionType, sigma),
-    latents: to.std / from.std,
-    denoised: whole + correction,
-    previous: -correction,
-  };
+/** The parabola through the last three estimates. */
+function thirdOrder(
+  { constant, linear, quadratic }: ExponentialStep,
+  r0: number,
+  r1: number,
+): readonly number[] {
+  const bend = (linear * r0 + quadratic) / (r0 + r1);
+  const newer = (linear + bend) / r0;
+  const older = -bend / r1;
+  return [constant + newer, older - newer, -older];
 }

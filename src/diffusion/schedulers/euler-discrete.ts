@@ -1,51 +1,85 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
-import { weightedSum } from '../kernels.ts';
+import { combine } from '../kernels.ts';
 import { denoiseInSigmaSpace } from './prediction.ts';
-import type { Scheduler, Stateless } from './scheduler.ts';
-import { at, stateless } from './scheduler.ts';
-import { initialSigma, sigmaSpace, spacedTimesteps } from './sigma-space.ts';
-import { karrasSigmas, logTable, sigmaAt, timestepOfSigma, trainingSigmas } from './sigmas.ts';
+import type { Evaluation, PlanRequest, Scheduler, Stateless } from './scheduler.ts';
+import { at, drawOf, stateless } from './scheduler.ts';
+import type { Levels } from './sigma-space.ts';
+import { initialSigma, SIGMA_SPACE_SCHEDULES, sigmaSpace, sigmaSpaceLevels } from './sigma-space.ts';
+import { logTable, timestepOfSigma, trainingSigmas } from './sigmas.ts';
 
 const { fround } = Math;
 
-/**
- * Euler's method on the probability-flow ODE in sigma space (Karras et al. 2022, Algorithm 2
- * without churn; `EulerDiscreteScheduler` in diffusers). One U-Net evaluation per step, no memory
- * between steps, so the state is empty and a checkpoint needs the latents alone.
- */
-export const eulerDiscrete: Scheduler<Stateless> = {
-  ...sigmaSpace,
-  sigmaSchedules: ['DEFAULT', 'KARRAS'],
-  predictionTypes: PREDICTION_TYPES,
+interface EulerEvaluation extends Evaluation {
+  /** Noise level that the step starts from: above `sigma` where noise is added first. */
+  readonly churned: number;
+  /** How much of the draw makes up the difference. */
+  readonly noise: number;
+  /** Noise level after the step. */
+  readonly next: number;
+}
 
-  plan(steps, { config, sigmaSchedule }) {
-    const table = trainingSigmas(config);
-    const spaced = spacedTimesteps(steps, config);
-    const own = spaced.map((timestep) => sigmaAt(table, timestep));
-    const isKarras = sigmaSchedule === 'KARRAS';
-    // The curve spans the spaced sigmas, so that it keeps the spacing's first and last level.
-    const sigmas = isKarras ? karrasSigmas(steps, { max: at(own, 0), min: at(own, steps - 1) }) : own;
-    const logs = logTable(table);
-    const timesteps = isKarras ? sigmas.map((sigma) => timestepOfSigma(sigma, logs)) : spaced;
+// More would blur the picture (Karras et al. 2022, section 4).
+const GAMMA_MAX = Math.SQRT2 - 1;
+
+/**
+ * Euler's method on the probability-flow ODE in sigma space (Karras et al. 2022, Algorithm 2 without its
+ * second-order correction; `EulerDiscreteScheduler` in diffusers). One U-Net evaluation per step, no memory
+ * between steps, so the state is empty and a checkpoint needs the latents alone.
+ *
+ * With `sChurn` a step adds noise first. The U-Net is asked about the latents before that, as in diffusers.
+ */
+export const eulerDiscrete: Scheduler<Stateless, EulerEvaluation> = {
+  ...sigmaSpace,
+  sigmaSchedules: [...SIGMA_SPACE_SCHEDULES, 'AYS'],
+  predictionTypes: PREDICTION_TYPES,
+  evaluationsPerStep: 1,
+
+  plan(steps, request) {
+    const { timesteps, sigmas, finalSigma } = levelsOf(steps, request);
+    const { sChurn = 0, sNoise = 1 } = request.options ?? {};
+    const gamma = Math.min(sChurn / steps, GAMMA_MAX);
     return {
-      predictionType: config.predictionType,
-      evaluations: steps,
-      timesteps: timesteps.map(fround),
-      sigmas: [...sigmas.map(fround), 0],
-      initSigma: initialSigma(fround(at(sigmas, 0)), config),
-      noiseDraws: new Array<number>(steps).fill(0),
+      predictionType: request.config.predictionType,
+      evaluations: timesteps.map((timestep, i) => {
+        const sigma = fround(at(sigmas, i));
+        const churned = sigma * (1 + gamma);
+        return {
+          timestep: fround(timestep),
+          sigma,
+          churned,
+          noise: sNoise * Math.sqrt(churned ** 2 - sigma ** 2),
+          next: fround(sigmas[i + 1] ?? finalSigma),
+          draws: gamma > 0 ? 1 : 0,
+        };
+      }),
+      finalSigma: fround(finalSigma),
+      initSigma: initialSigma(sigmas, request.config),
     };
   },
 
   start: () => stateless,
 
-  step(plan, i, state, { latents, output }, out) {
-    const sigma = at(plan.sigmas, i);
-    // x + (x - x0) / sigma * dt with x0 = fromLatents x + fromOutput y, as two weights.
-    const slope = (at(plan.sigmas, i + 1) - sigma) / sigma;
-    const { fromLatents, fromOutput } = denoiseInSigmaSpace(plan.predictionType, sigma);
-    const weights = { a: 1 + slope * (1 - fromLatents), b: -slope * fromOutput };
-    weightedSum(weights, { x: latents, y: output }, out);
+  step({ predictionType, evaluations }, i, state, input, out) {
+    const { sigma, churned, noise, next, draws } = at(evaluations, i);
+    // Of latents with noise added, the weights for v are still those of the level before it, as in diffusers.
+    const level = predictionType === 'v_prediction' ? sigma : churned;
+    const { fromLatents, fromOutput } = denoiseInSigmaSpace(predictionType, level);
+    const slope = (next - churned) / churned;
+    const kept = 1 + slope * (1 - fromLatents);
+    const fresh = draws > 0 ? [[kept * noise, drawOf(input)] as const] : [];
+    combine([[kept, input.latents], [-slope * fromOutput, input.output], ...fresh], out);
     return state;
   },
 };
+
+function levelsOf(steps: number, request: PlanRequest): Levels & { readonly finalSigma: number } {
+  const sigmas = request.options?.sigmas;
+  if (!sigmas) return { ...sigmaSpaceLevels(steps, request), finalSigma: 0 };
+  const logs = logTable(trainingSigmas(request.config));
+  const asked = sigmas.slice(0, -1).map(fround);
+  return {
+    sigmas: asked,
+    timesteps: asked.map((sigma) => timestepOfSigma(sigma, logs)),
+    finalSigma: sigmas.at(-1) ?? 0,
+  };
+}

@@ -1,10 +1,16 @@
 import { scale, weightedSum } from '../kernels.ts';
-import type { SchedulerConfig } from './config.ts';
-import type { Scheduler } from './scheduler.ts';
+import type { SigmaSchedule } from '../names.ts';
+import type { SchedulerConfig, TimestepSpacing } from './config.ts';
+import { CURVES, curveSigmas, isCurve } from './curves.ts';
+import type { PlanRequest, Scheduler } from './scheduler.ts';
 import { at } from './scheduler.ts';
-import { leadingTimesteps, linspace, trailingTimesteps } from './sigmas.ts';
+import { logTable, sigmaAt, timestepOfSigma, trainingSigmas } from './sigmas.ts';
+import { leadingTimesteps, linspace, trailingTimesteps } from './timesteps.ts';
 
 const { fround } = Math;
+
+/** Curves that every scheduler of sigma space with a table of noise levels can follow. */
+export const SIGMA_SPACE_SCHEDULES = ['DEFAULT', ...CURVES] as const satisfies readonly SigmaSchedule[];
 
 /**
  * What the schedulers of sigma space share: latents are the picture plus sigma times noise, of variance
@@ -12,20 +18,37 @@ const { fround } = Math;
  */
 export const sigmaSpace: Pick<Scheduler, 'stepsMax' | 'scaleInput' | 'addNoise'> = {
   stepsMax: ({ config }) =>
-    spacing(config) === 'leading' ? config.trainTimesteps - config.stepsOffset : config.trainTimesteps,
+    spacingOf(config) === 'leading' ? config.trainTimesteps - config.stepsOffset : config.trainTimesteps,
 
-  scaleInput(plan, i, latents, out) {
-    scale(1 / Math.sqrt(at(plan.sigmas, i) ** 2 + 1), latents, out);
+  scaleInput({ evaluations }, i, latents, out) {
+    scale(1 / Math.sqrt(at(evaluations, i).sigma ** 2 + 1), latents, out);
   },
 
-  addNoise(plan, i, clean, noise, out) {
-    weightedSum({ a: 1, b: at(plan.sigmas, i) }, { x: clean, y: noise }, out);
+  addNoise({ evaluations }, i, clean, noise, out) {
+    weightedSum({ a: 1, b: at(evaluations, i).sigma }, { x: clean, y: noise }, out);
   },
 };
 
+/** Where the whole steps of a run begin: one timestep and one noise level each, before float32. */
+export interface Levels {
+  readonly timesteps: readonly number[];
+  readonly sigmas: readonly number[];
+}
+
+/** The levels of `steps` steps. A curve spans the spaced sigmas, so that it keeps the spacing's two ends. */
+export function sigmaSpaceLevels(steps: number, { config, sigmaSchedule, options }: PlanRequest): Levels {
+  const table = trainingSigmas(config);
+  const timesteps = options?.timesteps ?? spacedTimesteps(steps, config);
+  const sigmas = timesteps.map((timestep) => sigmaAt(table, timestep));
+  if (!isCurve(sigmaSchedule)) return { timesteps, sigmas };
+  const curve = curveSigmas(sigmaSchedule, steps, { max: at(sigmas, 0), min: at(sigmas, steps - 1) });
+  const logs = logTable(table);
+  return { sigmas: curve, timesteps: curve.map((sigma) => timestepOfSigma(sigma, logs)) };
+}
+
 /** Timesteps from the noisiest down, with fractions under `linspace`. */
-export function spacedTimesteps(steps: number, config: SchedulerConfig): readonly number[] {
-  switch (spacing(config)) {
+function spacedTimesteps(steps: number, config: SchedulerConfig): readonly number[] {
+  switch (spacingOf(config)) {
     case 'linspace':
       // numpy is asked for float32 here, and the interpolation then starts from the rounded value.
       return linspace(0, config.trainTimesteps - 1, steps)
@@ -39,10 +62,11 @@ export function spacedTimesteps(steps: number, config: SchedulerConfig): readonl
 }
 
 /** Under `leading` the first level is short of the largest, and the start keeps the data's own variance. */
-export function initialSigma(max: number, config: SchedulerConfig): number {
-  return spacing(config) === 'leading' ? fround(Math.sqrt(max ** 2 + 1)) : max;
+export function initialSigma(sigmas: readonly number[], config: SchedulerConfig): number {
+  const max = fround(at(sigmas, 0));
+  return spacingOf(config) === 'leading' ? fround(Math.sqrt(max ** 2 + 1)) : max;
 }
 
-function spacing(config: SchedulerConfig): NonNullable<SchedulerConfig['timestepSpacing']> {
+function spacingOf(config: SchedulerConfig): TimestepSpacing {
   return config.timestepSpacing ?? 'linspace';
 }

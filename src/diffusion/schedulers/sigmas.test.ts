@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseSchedulerConfig } from './config.ts';
-import {
-  logTable,
-  roundHalfEven,
-  sigmaAt,
-  timestepOfSigma,
-  trailingTimesteps,
-  trainingSigmas,
-} from './sigmas.ts';
+import { logTable, sigmaAt, timestepOfSigma, trainingSigmas } from './sigmas.ts';
 
 const table = trainingSigmas(
   parseSchedulerConfig({
@@ -27,12 +20,6 @@ describe('noise levels', () => {
     expect(table[999]).toBeCloseTo(14.614647, 5);
   });
 
-  it('round halves to the even neighbour', () => {
-    expect([0.5, 1.5, 2.5, 166.5, -0.5, 3.2].map(roundHalfEven).map((value) => value + 0)).toEqual([
-      0, 2, 2, 166, 0, 3,
-    ]);
-  });
-
   it('lead back to the timestep they came from', () => {
     const logs = logTable(table);
     fc.assert(
@@ -40,14 +27,5 @@ describe('noise levels', () => {
         expect(timestepOfSigma(sigmaAt(table, timestep), logs)).toBeCloseTo(timestep, 3);
       }),
     );
-  });
-
-  it('are asked at distinct whole timesteps, as many as there are steps, under trailing spacing', () => {
-    for (let steps = 1; steps <= 1000; steps += 1) {
-      const timesteps = trailingTimesteps(steps, 1000);
-      expect(timesteps).toHaveLength(steps);
-      expect(new Set(timesteps).size).toBe(steps);
-      expect(timesteps.every((timestep) => Number.isInteger(timestep) && timestep >= 0)).toBe(true);
-    }
   });
 });

@@ -1,5 +1,5 @@
 import { weightedSum } from '../kernels.ts';
-import { toAlphaStd } from './prediction.ts';
+import { toLevel } from './prediction.ts';
 import type { Scheduler } from './scheduler.ts';
 import { at } from './scheduler.ts';
 
@@ -12,8 +12,8 @@ export const variancePreserving: Pick<Scheduler, 'scaleInput' | 'addNoise'> = {
     if (out !== latents) out.set(latents);
   },
 
-  addNoise(plan, i, clean, noise, out) {
-    const { alpha, std } = toAlphaStd(at(plan.sigmas, i));
+  addNoise({ evaluations }, i, clean, noise, out) {
+    const { alpha, std } = toLevel(at(evaluations, i).sigma);
     weightedSum({ a: alpha, b: std }, { x: clean, y: noise }, out);
   },
 };

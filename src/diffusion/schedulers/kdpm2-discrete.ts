@@ -1,0 +1,60 @@
+import { combine } from '../kernels.ts';
+import { kdpm2Levels } from './kdpm2-levels.ts';
+import { estimateInto } from './multistep.ts';
+import { slopeInSigmaSpace } from './prediction.ts';
+import type { Scheduler } from './scheduler.ts';
+import { at } from './scheduler.ts';
+import { initialSigma, SIGMA_SPACE_SCHEDULES, sigmaSpace } from './sigma-space.ts';
+import { logTable, timestepOfSigma, trainingSigmas } from './sigmas.ts';
+import type { TwoStageEvaluation, TwoStageState } from './two-stage.ts';
+import { betweenSteps, interleave, logMidpoint, startOf } from './two-stage.ts';
+
+/**
+ * The midpoint method on the probability-flow ODE in sigma space, the middle taken in log sigma: DPM-Solver-2
+ * (Lu et al. 2022, "DPM-Solver", Algorithm 1; `KDPM2DiscreteScheduler` in diffusers, after k-diffusion's
+ * `sample_dpm_2`). Two U-Net evaluations per step, but one for the last, which goes to sigma 0.
+ */
+export const kdpm2Discrete: Scheduler<TwoStageState, TwoStageEvaluation> = {
+  ...sigmaSpace,
+  sigmaSchedules: SIGMA_SPACE_SCHEDULES,
+  predictionTypes: ['epsilon', 'v_prediction'],
+  evaluationsPerStep: 2,
+
+  plan(steps, request) {
+    const levels = kdpm2Levels(steps, request);
+    const logs = logTable(trainingSigmas(request.config));
+    return {
+      predictionType: request.config.predictionType,
+      evaluations: interleave(levels, {
+        second({ sigma, next }) {
+          const middle = logMidpoint(sigma, next);
+          return { sigma: middle, timestep: timestepOfSigma(middle, logs) };
+        },
+        draws: [0, 0],
+      }),
+      finalSigma: 0,
+      initSigma: initialSigma(levels.sigmas, request.config),
+    };
+  },
+
+  start: () => betweenSteps,
+
+  step({ predictionType, evaluations }, i, state, input, out) {
+    const { sigma, stage, from, to } = at(evaluations, i);
+    const slope = slopeInSigmaSpace(predictionType, sigma);
+    const dt = to - from;
+    const way = { fromLatents: dt * slope.fromLatents, fromOutput: dt * slope.fromOutput };
+    if (stage === 'FIRST') {
+      const start = input.latents.slice();
+      estimateInto({ ...way, fromLatents: 1 + way.fromLatents }, input, out);
+      return to === 0 ? betweenSteps : { starts: [start] };
+    }
+    const terms = [
+      [1, startOf(state)],
+      [way.fromLatents, input.latents],
+      [way.fromOutput, input.output],
+    ] as const;
+    combine(terms, out);
+    return betweenSteps;
+  },
+};
