@@ -54,6 +54,7 @@ const variant: Variant = {
       nativeSize: 128,
       sizeMultiple: 32,
       tokensMax: 77,
+      clipSkip: { 1: 'hidden_states' } as Readonly<Record<string, string>>,
       defaults: { scheduler: 'EULER_DISCRETE', sigmaSchedule: 'DEFAULT', steps: 25, guidanceScale: 4 },
     } as Variant['live']['manifest'],
     schedulerConfig: {} as Variant['live']['schedulerConfig'],
@@ -284,13 +285,14 @@ const DEFAULTS: JobSettings = {
   guidanceScale: 4,
   scheduler: 'EULER_DISCRETE',
   sigmaSchedule: 'DEFAULT',
+  clipSkip: 1,
   seed: 7n,
   imageCount: 1,
   previewEverySteps: 5,
   outputFormat: 'PNG',
 };
 
-const TOKENS = { ids: [], tokenCount: 3, isTruncated: false };
+const PROMPT = { chunks: [], tokenCount: 3, isTruncated: false };
 
 function jobOf({ tenantId }: Actor, { metadata, ...submission }: JobSubmission): Job {
   const given = Object.entries(submission).filter(([name, value]) => name in DEFAULTS && value !== null);
@@ -300,7 +302,7 @@ function jobOf({ tenantId }: Actor, { metadata, ...submission }: JobSubmission):
     tenantId,
     state: 'QUEUED',
     variantId: variant.id,
-    readSettings: () => ({ settings, prompt: TOKENS, negativePrompt: TOKENS }),
+    readSettings: () => ({ settings, prompt: PROMPT, negativePrompt: PROMPT }),
     readMetadata: () => metadata ?? [],
     step: 0,
     totalSteps: settings.steps,
