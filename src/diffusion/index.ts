@@ -16,9 +16,14 @@ export type { EngineCall, GenerationPlan, PlanInput, PlannedPart } from './plan.
 export { compilePlan, partsOf } from './plan.ts';
 export type { Conditions } from './prompt/conditions.ts';
 export { chunksToEncode, toConditions } from './prompt/conditions.ts';
+export type { ChunkLimits } from './prompt/chunk-limits.ts';
+export { chunkLimits } from './prompt/chunk-limits.ts';
 export type { FramedChunk } from './prompt/frame-chunk.ts';
 export type { FramedPrompt, FramedPrompts } from './prompt/frame-prompts.ts';
 export { framePrompts } from './prompt/frame-prompts.ts';
+export type { PromptReading } from './prompt/read-prompt.ts';
+export { readPrompt } from './prompt/read-prompt.ts';
+export type { WeightedToken } from './prompt/split-chunks.ts';
 export type { Tokenizer, TokenizerFiles } from './prompt/tokenizer.ts';
 export { openTokenizer } from './prompt/tokenizer.ts';
 export type { SchedulerConfig } from './schedulers/config.ts';

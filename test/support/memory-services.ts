@@ -183,6 +183,26 @@ export function createMemoryServices(): MemoryServices {
         const nodes = [...jobs.values()].flatMap(({ job }) => (job.tenantId === actor.tenantId ? [job] : []));
         return { nodes: nodes.slice(0, first), hasNextPage: nodes.length > first, endCursor: null };
       },
+      async previewPrompts(_actor, { prompt, negativePrompt, variantId }) {
+        calls.push('previewPrompts');
+        if (variantId && variantId !== variant.id) return null;
+        const read = (text: string) => ({
+          tokenCount: text.length,
+          chunks: [
+            { tokens: Array.from(text, (each) => ({ id: 1, text: each, endsWord: true, weight: 1 })) },
+          ],
+          truncatedTokenCount: 0,
+          truncatedText: null,
+        });
+        return {
+          variantId: variant.id,
+          prompt: read(prompt),
+          negativePrompt: read(negativePrompt ?? ''),
+          chunkCount: 1,
+          chunksMax: 8,
+          refusals: refusalsOf({ prompt }),
+        };
+      },
       async images(_actor, jobIds) {
         calls.push('images');
         return new Map(jobIds.flatMap((id) => jobs.get(id) ?? []).map(({ job }) => [job.id, [imageOf(job)]]));
