@@ -24,6 +24,7 @@ const mappers: Record<string, string> = {
   JobEvent: '../../domains/generation/index.ts#JobEvent as JobEventValue',
   PageInfo: '../../graphql/context.ts#JobPage',
   Plan: '../../domains/tenancy/index.ts#Plan as PlanValue',
+  PromptPreview: '../../domains/generation/index.ts#PromptPreview as PromptPreviewValue',
   Scheduler: '../../graphql/context.ts#SchedulerInfo',
   Tenant: '../../domains/tenancy/index.ts#Tenant as TenantValue',
   Variant: '../../domains/catalog/index.ts#Variant as VariantValue',

@@ -3,6 +3,8 @@ import type {
   JobPartsFragment,
   JobSubmitInput,
   PlatformStatsQuery,
+  PromptPreviewInput,
+  PromptPreviewQuery,
   VariantsQuery,
   ViewerQuery,
 } from '../generated/client/operations.ts';
@@ -11,6 +13,7 @@ import {
   JobDocument,
   JobSubmitDocument,
   PlatformStatsDocument,
+  PromptPreviewDocument,
   VariantsDocument,
   ViewerDocument,
 } from '../generated/client/operations.ts';
@@ -29,6 +32,7 @@ export type Job = JobPartsFragment;
 export type Image = ImagePartsFragment;
 export type Variant = VariantsQuery['variants'][number];
 export type Viewer = ViewerQuery['viewer'];
+export type PromptPreview = NonNullable<PromptPreviewQuery['promptPreview']>;
 export type PlatformStats = PlatformStatsQuery['platformStats'];
 
 export interface ClientOptions {
@@ -66,6 +70,8 @@ export interface Client {
   cancelJob(id: string): Promise<Job>;
   /** The models that may be used. */
   variants(): Promise<readonly Variant[]>;
+  /** How a model would read a job's prompts, and what it would refuse; null when there is no such model. */
+  previewPrompts(input: PromptPreviewInput): Promise<PromptPreview | null>;
   /** Whose key this is, and what is left of its credits. */
   viewer(): Promise<Viewer>;
   /** How the platform is doing as a whole; FORBIDDEN for a key without PLATFORM_READ. */
@@ -103,6 +109,7 @@ export function createClient(options: ClientOptions): Client {
       jobOf((await execute(deps, JobCancelDocument, { input: { jobId } })).jobCancel),
     job: async (id) => (await execute(deps, JobDocument, { id })).job,
     variants: async () => (await execute(deps, VariantsDocument, {})).variants,
+    previewPrompts: async (input) => (await execute(deps, PromptPreviewDocument, { input })).promptPreview,
     viewer: async () => (await execute(deps, ViewerDocument, {})).viewer,
     platformStats: async () => (await execute(deps, PlatformStatsDocument, {})).platformStats,
     followJob: (jobId, follow = {}) => followJob(deps, jobId, follow),

@@ -12,7 +12,7 @@ const schedulerConfig = readSchedulerConfig();
 
 const plans = fc.constantFrom(...SCHEDULER_NAMES).map((scheduler) => {
   const settings = resolveSettings(manifest, { prompt: 'a red apple', seed: 2n, scheduler, steps: 6 });
-  return compilePlan({ manifest, schedulerConfig, settings });
+  return compilePlan({ manifest, schedulerConfig, settings, promptChunks: 1 });
 });
 const seeds = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const answer = (i: number, size: number) => torchNormal(BigInt(i), size);

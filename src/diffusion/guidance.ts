@@ -20,16 +20,21 @@ export interface Guidance {
   readonly scale: number;
 }
 
+/** Whether a job is guided: a scale of 1 or less means that it is not, as in diffusers. */
+export function isGuided(guidanceScale: number): boolean {
+  return guidanceScale > 1;
+}
+
 /**
- * Chooses the form from what the bundle has. A scale of 1 or less means no guidance, as in
- * diffusers: the formula at 0 would follow the negative prompt alone.
+ * Chooses the form from what the bundle has. Without guidance the formula is not used: at a scale of 0 it
+ * would follow the negative prompt alone.
  * Throws a `BundleError` when the bundle has no U-Net at all.
  */
 export function chooseGuidance(manifest: Manifest, guidanceScale: number): Guidance {
   const hasGraph = Object.hasOwn(manifest.parts, 'unet_cfg');
   const hasPlain = Object.hasOwn(manifest.parts, 'unet');
   if (!hasGraph && !hasPlain) throw new BundleError(`Bundle ${manifest.name} has neither unet nor unet_cfg.`);
-  if (guidanceScale <= 1) return { form: 'NONE', part: hasPlain ? 'unet' : 'unet_cfg', scale: 1 };
+  if (!isGuided(guidanceScale)) return { form: 'NONE', part: hasPlain ? 'unet' : 'unet_cfg', scale: 1 };
   return hasGraph
     ? { form: 'IN_GRAPH', part: 'unet_cfg', scale: guidanceScale }
     : { form: 'OUTSIDE', part: 'unet', scale: guidanceScale };

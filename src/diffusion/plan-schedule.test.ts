@@ -41,7 +41,7 @@ describe('a schedule', () => {
     fc.assert(
       fc.property(names, fc.integer({ min: 2, max: 50 }), (scheduler, steps) => {
         const settings = resolveSettings(manifest, { prompt: 'a red apple', seed: 2n, scheduler, steps });
-        const plan = compilePlan({ manifest, schedulerConfig: config, settings });
+        const plan = compilePlan({ manifest, schedulerConfig: config, settings, promptChunks: 1 });
         const count = expected(scheduler, steps);
         expect(plan.schedule.evaluations).toHaveLength(count);
         expect(plan.calls.filter(({ part }) => part === 'unet_cfg')).toHaveLength(count);

@@ -14,11 +14,12 @@ const good = resolveSettings(manifest, {
   steps: 4,
 });
 
-function compile(changes: Partial<Settings>, parts = manifest.parts) {
+function compile(changes: Partial<Settings>, parts = manifest.parts, promptChunks = 1) {
   return compilePlan({
     manifest: { ...manifest, parts },
     schedulerConfig,
     settings: { ...good, ...changes },
+    promptChunks,
   });
 }
 
@@ -65,6 +66,29 @@ describe('a plan', () => {
     expect(plan.calls[0]).toMatchObject({ part: 'text_encoder', rows: guidance.form === 'NONE' ? 1 : 2 });
   });
 
+  it('encodes each chunk of a prompt in a row, and lets the U-Net attend to all of them', () => {
+    const plan = compile({}, manifest.parts, 3);
+    const shapesOf = (index: number) => plan.calls[index]?.inputs.map(({ shape }) => shape);
+    expect(plan.calls[0]?.rows).toBe(6);
+    expect(shapesOf(0)).toEqual([[6, 77]]);
+    expect(shapesOf(1)).toEqual([
+      [1, 4, 16, 16],
+      [1, 1],
+      [1, 231, 128],
+      [1, 231, 128],
+      [1, 1],
+    ]);
+    expect(plan.contextTokens).toBe(231);
+    expect(compile({ guidanceScale: 1 }, manifest.parts, 3).calls[0]?.rows).toBe(3);
+    expect(plan.costPerPicture).toBe(compile({}).costPerPicture);
+  });
+
+  it('draws with the states that clip skip asks for, and with no others', () => {
+    expect(compile({}).statesOutput).toBe('hidden_states');
+    expect(compile({ clipSkip: 2 }).statesOutput).toBe('hidden_states_clip_skip_2');
+    expect(() => compile({ clipSkip: 3 })).toThrow(BundleError);
+  });
+
   it('costs evaluations times pixels, and guidance nothing more', () => {
     const { nativeSize } = manifest;
     expect(compile({}).costPerPicture).toBe(4);
@@ -85,6 +109,8 @@ describe('a plan', () => {
     const { vae_decoder: _, ...noDecoder } = manifest.parts;
     expect(() => compile({}, noDecoder)).toThrow(BundleError);
     const other = readSchedulerConfig({ prediction_type: 'v_prediction' });
-    expect(() => compilePlan({ manifest, schedulerConfig: other, settings: good })).toThrow(BundleError);
+    expect(() => compilePlan({ manifest, schedulerConfig: other, settings: good, promptChunks: 1 })).toThrow(
+      BundleError,
+    );
   });
 });

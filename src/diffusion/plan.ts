@@ -35,6 +35,10 @@ export interface GenerationPlan {
   readonly scheduler: SchedulerName;
   readonly schedule: SchedulePlan;
   readonly guidance: Guidance;
+  /** Output of the text encoder that the job is drawn with. */
+  readonly statesOutput: string;
+  /** Tokens of each prompt, the marks and padding of every chunk included: what the U-Net attends to. */
+  readonly contextTokens: number;
   readonly imageCount: number;
   /** Seed of each picture. */
   readonly seeds: readonly bigint[];
@@ -54,6 +58,8 @@ export interface PlanInput {
   readonly schedulerConfig: SchedulerConfig;
   readonly settings: Settings;
   readonly options?: SamplerOptions;
+  /** Chunks that each prompt is encoded in. */
+  readonly promptChunks: number;
 }
 
 const SEED_BITS = 64;
@@ -62,23 +68,21 @@ const SEED_BITS = 64;
  * Compiles settings that `validate` has passed. Throws a `BundleError` when the bundle lacks a part or
  * contradicts itself.
  */
-export function compilePlan({
-  manifest,
-  schedulerConfig,
-  settings,
-  options = {},
-}: PlanInput): GenerationPlan {
+export function compilePlan(input: PlanInput): GenerationPlan {
+  const { manifest, schedulerConfig, settings, promptChunks, options = {} } = input;
   const { scheduler, sigmaSchedule, steps, imageCount } = settings;
   requireOnePrediction(manifest, schedulerConfig);
   const schedule = planSchedule(scheduler, steps, { config: schedulerConfig, sigmaSchedule, options });
   const evaluations = schedule.evaluations.length;
   const guidance = chooseGuidance(manifest, settings.guidanceScale);
-  const calls = listCalls(manifest, settings, { guidance, evaluations });
+  const calls = listCalls(input, { guidance, evaluations });
   const [channels, height, width] = latentShape(manifest, settings);
   return {
     scheduler,
     schedule,
     guidance,
+    statesOutput: statesOutput(manifest, settings.clipSkip),
+    contextTokens: promptChunks * manifest.tokensMax,
     imageCount,
     seeds: Array.from({ length: imageCount }, (_, index) => pictureSeed(settings.seed, index)),
     latentShape: [channels, height, width],
@@ -114,6 +118,13 @@ function latentShape(
   return [latentChannels, height / latentFactor, width / latentFactor];
 }
 
+/** Refused by `validate` where the bundle offers no such states; a job is never drawn with others. */
+function statesOutput({ name, clipSkip: outputs }: Manifest, clipSkip: number): string {
+  const output = Object.hasOwn(outputs, clipSkip) ? outputs[clipSkip] : undefined;
+  if (output === undefined) throw new BundleError(`Bundle ${name} has no clip skip ${clipSkip}.`);
+  return output;
+}
+
 /** In proportion to pixels: attention grows faster, but this a customer can work out by hand. */
 function evaluationCost({ nativeSize }: Manifest, { width, height }: Settings): number {
   return (width * height) / nativeSize ** 2;
@@ -124,20 +135,17 @@ interface Run {
   readonly evaluations: number;
 }
 
-function listCalls(
-  manifest: Manifest,
-  settings: Settings,
-  { guidance, evaluations }: Run,
-): readonly EngineCall[] {
+function listCalls(input: PlanInput, { guidance, evaluations }: Run): readonly EngineCall[] {
+  const { manifest, settings, promptChunks } = input;
   const { imageCount } = settings;
   const call = (part: PlannedPart, rows: number, cost: number): EngineCall => ({
-    ...shapesOf(partOf(manifest, part), rows, { manifest, settings }),
+    ...shapesOf(partOf(manifest, part), rows, sizesOf(part, input)),
     part,
     rows,
     cost,
   });
   // The negative prompt comes first, where there is one: the order that guidance outside the graph needs.
-  const prompts = call('text_encoder', guidance.form === 'NONE' ? 1 : 2, 0);
+  const prompts = call('text_encoder', promptChunks * (guidance.form === 'NONE' ? 1 : 2), 0);
   const unetRows = imageCount * (guidance.form === 'OUTSIDE' ? 2 : 1);
   const evaluation = call(guidance.part, unetRows, imageCount * evaluationCost(manifest, settings));
   return [
@@ -153,7 +161,13 @@ function partOf(manifest: Manifest, part: PlannedPart): PartSpec {
   return spec;
 }
 
-type Sizes = Pick<PlanInput, 'manifest' | 'settings'>;
+type Sizes = Pick<PlanInput, 'manifest' | 'settings'> & { readonly tokens: number };
+
+/** The text encoder reads one chunk in a row, the U-Net all of them. */
+function sizesOf(part: PlannedPart, { manifest, settings, promptChunks }: PlanInput): Sizes {
+  const chunks = part === 'text_encoder' ? 1 : promptChunks;
+  return { manifest, settings, tokens: chunks * manifest.tokensMax };
+}
 
 function shapesOf(spec: PartSpec, rows: number, sizes: Sizes): Pick<EngineCall, 'inputs' | 'outputs'> {
   const settle = (tensor: TensorSpec): TensorSpec => ({ ...tensor, shape: settleShape(tensor, rows, sizes) });
@@ -166,7 +180,7 @@ function settleShape({ shape }: TensorSpec, rows: number, sizes: Sizes): readonl
 }
 
 /** The sizes behind the batch axis, known by rank: [tokens, width], [H, W, 3] pixels or [C, h, w] latents. */
-function freeSizes(shape: readonly number[], { manifest, settings }: Sizes): readonly number[] {
-  if (shape.length < 4) return [manifest.tokensMax, manifest.hiddenSize];
+function freeSizes(shape: readonly number[], { manifest, settings, tokens }: Sizes): readonly number[] {
+  if (shape.length < 4) return [tokens, manifest.hiddenSize];
   return shape[3] === 3 ? [settings.height, settings.width] : latentShape(manifest, settings);
 }

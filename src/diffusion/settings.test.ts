@@ -19,6 +19,7 @@ describe('settings', () => {
       guidanceScale: manifest.defaults.guidanceScale,
       scheduler: 'DPM_SOLVER_MULTISTEP',
       sigmaSchedule: 'KARRAS',
+      clipSkip: 1,
       imageCount: 1,
     };
     expect(resolveSettings(manifest, least)).toEqual(expected);

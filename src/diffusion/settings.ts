@@ -14,6 +14,8 @@ export interface Settings {
   readonly guidanceScale: number;
   readonly scheduler: SchedulerName;
   readonly sigmaSchedule: SigmaSchedule;
+  /** Which states of the text encoder are drawn with, counted from its last layer: 1 is that, 2 the one before. */
+  readonly clipSkip: number;
   /** Seed of picture 0, 0 to 2^64 - 1; picture i has seed + i. */
   readonly seed: bigint;
   readonly imageCount: number;
@@ -33,7 +35,6 @@ export type SettingsInput = Pick<Settings, 'prompt' | 'seed'> & {
  * Throws a `BundleError` when the manifest's defaults name a scheduler or curve that does not exist.
  */
 export function resolveSettings(manifest: Manifest, input: SettingsInput): Settings {
-  const defaults = defaultSampler(manifest);
   return {
     prompt: input.prompt,
     negativePrompt: input.negativePrompt ?? '',
@@ -41,14 +42,24 @@ export function resolveSettings(manifest: Manifest, input: SettingsInput): Setti
     height: input.height ?? manifest.nativeSize,
     steps: input.steps ?? manifest.defaults.steps,
     guidanceScale: input.guidanceScale ?? manifest.defaults.guidanceScale,
-    scheduler: input.scheduler ?? defaults.scheduler,
-    sigmaSchedule: input.sigmaSchedule ?? (input.scheduler ? 'DEFAULT' : defaults.sigmaSchedule),
+    ...resolveSampler(manifest, input),
+    clipSkip: input.clipSkip ?? 1,
     seed: input.seed,
     imageCount: input.imageCount ?? 1,
   };
 }
 
-function defaultSampler({ name, defaults }: Manifest): Pick<Settings, 'scheduler' | 'sigmaSchedule'> {
+type Sampler = Pick<Settings, 'scheduler' | 'sigmaSchedule'>;
+
+function resolveSampler(manifest: Manifest, { scheduler, sigmaSchedule }: SettingsInput): Sampler {
+  const defaults = defaultSampler(manifest);
+  return {
+    scheduler: scheduler ?? defaults.scheduler,
+    sigmaSchedule: sigmaSchedule ?? (scheduler ? 'DEFAULT' : defaults.sigmaSchedule),
+  };
+}
+
+function defaultSampler({ name, defaults }: Manifest): Sampler {
   const { scheduler, sigmaSchedule } = defaults;
   if (!isSchedulerName(scheduler))
     throw new BundleError(`Bundle ${name}: no scheduler is called ${scheduler}.`);

@@ -25,6 +25,11 @@ describe('validation', () => {
     [{ prompt: ' \n\t\u3000' }, 'PROMPT_EMPTY', 'prompt', 'what to draw'],
     [{ prompt: 'a'.repeat(1024 * 1024) }, 'PROMPT_TOO_LONG', 'prompt', '8192'],
     [{ negativePrompt: '\u{1f34e}'.repeat(2049) }, 'PROMPT_TOO_LONG', 'negativePrompt', '8192'],
+    [{ prompt: '(a:10.5)' }, 'PROMPT_WEIGHT_OUT_OF_RANGE', 'prompt', 'a smaller number'],
+    [{ negativePrompt: '(a:-11)' }, 'PROMPT_WEIGHT_OUT_OF_RANGE', 'negativePrompt', 'a smaller number'],
+    [{ prompt: '('.repeat(8_000) + 'a' }, 'PROMPT_WEIGHT_OUT_OF_RANGE', 'prompt', 'Use fewer brackets'],
+    [{ clipSkip: 3 }, 'CLIP_SKIP_UNSUPPORTED', 'clipSkip', 'Use one of 1, 2.'],
+    [{ clipSkip: 0 }, 'CLIP_SKIP_UNSUPPORTED', 'clipSkip', 'Use one of 1, 2.'],
     [{ width: 0 }, 'SIZE_INVALID', 'width', 'Use 32.'],
     [{ width: 7 }, 'SIZE_INVALID', 'width', 'Use 32.'],
     [{ width: Number.NaN }, 'SIZE_INVALID', 'width', 'Use 32.'],
@@ -129,6 +134,10 @@ describe('validation', () => {
     expect(findings).toMatchObject([{ code: 'NEGATIVE_PROMPT_UNUSED', severity: 'WARNING' }]);
   });
 
+  it('lets weights stand that a picture can be drawn with', () => {
+    expect(check({ prompt: '(a:10) (b:-10) [[[[[[[[c]]]]]]]] \\(((d' })).toEqual([]);
+  });
+
   it('finds every fault at once', () => {
     const fields = check({ prompt: '', width: 7, steps: 0, scheduler: 'DDIM', sigmaSchedule: 'AYS' }).flatMap(
       ({ field }) => field,
@@ -138,7 +147,9 @@ describe('validation', () => {
 
   it('never echoes the prompt', () => {
     const secret = 'my secret idea '.repeat(1000);
-    expect(JSON.stringify(check({ prompt: secret, steps: 0 }))).not.toContain('secret');
+    for (const prompt of [secret, '(my secret idea:99)']) {
+      expect(JSON.stringify(check({ prompt, steps: 0 }))).not.toContain('secret');
+    }
   });
 
   it('passes only what can be compiled', () => {
@@ -151,13 +162,14 @@ describe('validation', () => {
       guidanceScale: fc.double({ min: -1, max: 110 }),
       scheduler: fc.constantFrom(...SCHEDULER_NAMES),
       sigmaSchedule: fc.constantFrom(...SIGMA_SCHEDULES),
+      clipSkip: fc.integer({ min: 0, max: 3 }),
       seed: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
       imageCount: fc.integer({ min: 0, max: 10 }),
     });
     fc.assert(
       fc.property(settings, (each) => {
         fc.pre(!validate(manifest, schedulerConfig, each).some(({ severity }) => severity === 'ERROR'));
-        const plan = compilePlan({ manifest, schedulerConfig, settings: each });
+        const plan = compilePlan({ manifest, schedulerConfig, settings: each, promptChunks: 1 });
         const shapes = plan.calls.flatMap(({ inputs, outputs }) => inputs.concat(outputs));
         expect(shapes.every(({ shape }) => shape.every((size) => Number.isInteger(size) && size > 0))).toBe(
           true,

@@ -4,6 +4,7 @@ import type { SchedulerName } from './names.ts';
 import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
 import { stepRange } from './plan-schedule.ts';
 import type { SamplerOptions } from './sampler-options.ts';
+import { parseWeightedText } from './prompt/weighted-text.ts';
 import type { SchedulerConfig } from './schedulers/config.ts';
 import { schedulerOf } from './schedulers/registry.ts';
 import { checkOptions } from './validate-options.ts';
@@ -11,6 +12,8 @@ import type { Settings } from './settings.ts';
 
 /** Far above CLIP's 77 tokens in any language, far below what would cost the tokenizer time. */
 const PROMPT_BYTES_MAX = 8 * 1024;
+/** A picture comes apart long before; the bound keeps what the engines compute with within half precision. */
+const WEIGHT_MAX = 10;
 /** The largest batch that the engines are built for, so that a job's pictures can run side by side. */
 const IMAGE_COUNT_MAX = 8;
 /** Attention's work grows with the square of this, whatever the model's native size; a larger picture wants tiles. */
@@ -36,6 +39,7 @@ const RULES: readonly Rule[] = [
   checkPrediction,
   checkCurve,
   checkOptions,
+  checkClipSkip,
   checkSeed,
   checkImageCount,
 ];
@@ -64,7 +68,7 @@ function checkPrompt({ settings: { prompt } }: Subject): readonly Finding[] {
   if (prompt.trim() === '') {
     return [error('PROMPT_EMPTY', 'prompt', { message: 'The prompt is empty.', fix: 'Say what to draw.' })];
   }
-  return checkLength('prompt', prompt);
+  return checkText('prompt', prompt);
 }
 
 function checkNegativePrompt({ settings: { negativePrompt, guidanceScale } }: Subject): readonly Finding[] {
@@ -76,14 +80,32 @@ function checkNegativePrompt({ settings: { negativePrompt, guidanceScale } }: Su
     fix: 'Raise guidanceScale above 1, or leave the negative prompt out.',
   };
   const isUnused = negativePrompt.trim() !== '' && guidanceScale <= 1;
-  return [...checkLength('negativePrompt', negativePrompt), ...(isUnused ? [unused] : [])];
+  return [...checkText('negativePrompt', negativePrompt), ...(isUnused ? [unused] : [])];
 }
 
-function checkLength(field: 'prompt' | 'negativePrompt', text: string): readonly Finding[] {
+type PromptField = 'prompt' | 'negativePrompt';
+
+/** Weights only of a text that is short enough to be read. */
+function checkText(field: PromptField, text: string): readonly Finding[] {
+  const tooLong = checkLength(field, text);
+  return tooLong.length > 0 ? tooLong : checkWeights(field, text);
+}
+
+function checkLength(field: PromptField, text: string): readonly Finding[] {
   const bytes = new TextEncoder().encode(text).length;
   if (bytes <= PROMPT_BYTES_MAX) return [];
   const message = `The text is ${bytes} bytes long; at most ${PROMPT_BYTES_MAX} are accepted.`;
   return [error('PROMPT_TOO_LONG', field, { message, fix: `Shorten it to ${PROMPT_BYTES_MAX} bytes.` })];
+}
+
+/** The weight and not its words: a finding never holds what a tenant wrote. */
+function checkWeights(field: PromptField, text: string): readonly Finding[] {
+  const weights = parseWeightedText(text).flatMap((part) => (part.kind === 'TEXT' ? part.weight : []));
+  const wrong = weights.find((weight) => Math.abs(weight) > WEIGHT_MAX);
+  if (wrong === undefined) return [];
+  const message = `A text in brackets has the weight ${wrong.toPrecision(3)}; it must lie between -${WEIGHT_MAX} and ${WEIGHT_MAX}.`;
+  const fix = String.raw`Use fewer brackets or a smaller number, or write \( and \[ where a bracket is meant as text.`;
+  return [error('PROMPT_WEIGHT_OUT_OF_RANGE', field, { message, fix })];
 }
 
 function checkSides({ manifest, settings }: Subject): readonly Finding[] {
@@ -142,6 +164,13 @@ function checkCurve({ settings: { scheduler, sigmaSchedule } }: Subject): readon
   const message = `${scheduler} cannot follow the sigma schedule ${sigmaSchedule}.`;
   const fix = `Use one of ${SIGMA_SCHEDULES.filter((each) => accepted.includes(each)).join(', ')}.`;
   return [error('SIGMA_SCHEDULE_UNSUPPORTED', 'sigmaSchedule', { message, fix })];
+}
+
+function checkClipSkip({ manifest, settings: { clipSkip } }: Subject): readonly Finding[] {
+  if (Object.hasOwn(manifest.clipSkip, clipSkip)) return [];
+  const message = `${manifest.name} has no clip skip ${clipSkip}.`;
+  const fix = `Use one of ${Object.keys(manifest.clipSkip).join(', ')}.`;
+  return [error('CLIP_SKIP_UNSUPPORTED', 'clipSkip', { message, fix })];
 }
 
 function checkSteps({ schedulerConfig, settings, options }: Subject): readonly Finding[] {

@@ -1,4 +1,4 @@
-import type { Picture } from '../diffusion/index.ts';
+import type { Conditions, Picture } from '../diffusion/index.ts';
 import {
   advance,
   combineGuidance,
@@ -7,7 +7,6 @@ import {
   startPicture,
   timestepOf,
 } from '../diffusion/index.ts';
-import type { Conditions } from './encode-prompts.ts';
 import { asFloats } from './encode-prompts.ts';
 import type { Rows } from './engines.ts';
 import { JobFailure } from './failure.ts';
@@ -77,13 +76,13 @@ interface Inputs {
 function createInputs(run: Run, { cond, uncond }: Conditions): Inputs {
   const { plan, version } = run;
   const { form, scale } = plan.guidance;
-  const { tokensMax, hiddenSize } = version.manifest;
+  const { hiddenSize } = version.manifest;
   const count = form === 'OUTSIDE' ? 2 * plan.imageCount : plan.imageCount;
   const sample = new Float32Array(count * plan.latentSize);
   const timestep = new Float32Array(count);
   const states = (row: (index: number) => Float32Array) => ({
-    shape: [count, tokensMax, hiddenSize],
-    data: stack(count, tokensMax * hiddenSize, row),
+    shape: [count, plan.contextTokens, hiddenSize],
+    data: stack(count, plan.contextTokens * hiddenSize, row),
   });
   const isNegative = (index: number) => form === 'OUTSIDE' && index < plan.imageCount;
   const fixed: Rows = {

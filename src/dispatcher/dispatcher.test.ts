@@ -36,8 +36,8 @@ const job = {
   engineKey: 'pico:1',
   recipe: {
     settings: { ...resolveSettings(manifest, { prompt: 'x', seed: 1n }), previewEverySteps: 0 },
-    prompt: { ids: [] },
-    negativePrompt: { ids: [] },
+    prompt: { chunks: [{ ids: [], weights: null }] },
+    negativePrompt: { chunks: [{ ids: [], weights: null }] },
   },
   rows: 1,
   totalSteps: 4,

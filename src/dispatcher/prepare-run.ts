@@ -71,7 +71,12 @@ function toRun(job: ClaimedJob, node: ReadyNode, version: VariantVersion): Run {
     node,
     engine,
     version,
-    plan: compilePlan({ manifest, schedulerConfig, settings: job.recipe.settings }),
+    plan: compilePlan({
+      manifest,
+      schedulerConfig,
+      settings: job.recipe.settings,
+      promptChunks: job.recipe.prompt.chunks.length,
+    }),
     step: 0,
     reportedStep: 0,
     previewStep: null,

@@ -79,15 +79,19 @@ describe('the HTTP door lets in', () => {
     });
     const page = await ask(`{
       jobs(first: 100) { nodes { id state variantId prompt negativePrompt width height steps guidanceScale scheduler
-        promptTokens promptIsTruncated negativePromptTokens negativePromptIsTruncated sigmaSchedule seed imageCount previewEverySteps outputFormat metadata { key value } step totalSteps createdAt
+        promptTokens promptIsTruncated negativePromptTokens negativePromptIsTruncated sigmaSchedule clipSkip seed imageCount previewEverySteps outputFormat metadata { key value } step totalSteps createdAt
         startedAt finishedAt error { code message } credits
         images { id url urlExpiresAt thumbnailUrl width height seed sha256 pixelSha256 }
         events { sequence at type step totalSteps preview image { id url } error { code message } } }
         pageInfo { hasNextPage endCursor } }
       viewer { plan { name queuedJobsMax megapixelsMax stepsMax } tenant { id name state createdAt } key { id prefix last4 environment permissions createdAt } balanceCredits }
-      variants { id name family visibility createdAt liveVersion { id number digest nativeSize sizeMultiple tokensMax
+      variants { id name family visibility createdAt liveVersion { id number digest nativeSize sizeMultiple tokensMax clipSkips
         defaults { scheduler sigmaSchedule steps guidanceScale } } }
-      schedulers { name isBuilt sigmaSchedules } }`);
+      schedulers { name isBuilt sigmaSchedules }
+      promptPreview(input: { prompt: "a" }) { variantId chunkCount chunksMax userErrors { code field message finding }
+        prompt { ...Reading } negativePrompt { ...Reading } } }
+      fragment Reading on PromptReading { tokenCount truncatedTokenCount truncatedText
+        chunks { tokens { id text endsWord weight } } }`);
     expect(page.errors).toEqual([]);
     expect(page.headers.get('cache-control')).toBe('no-store');
     expect(page.headers.get('x-request-id')).toMatch(/^req_/);

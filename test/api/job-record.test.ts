@@ -15,11 +15,11 @@ afterAll(() => app[Symbol.asyncDispose]());
 it('a job tells how long its prompts are, and whether their ends were cut', async () => {
   const tenant = await app.createTenant();
   const words = (count: number) => Array.from({ length: count }, () => 'apple').join(' ');
-  const job = await tenant.client.submitJob({ ...QUICK, prompt: words(75), negativePrompt: words(76) });
+  const job = await tenant.client.submitJob({ ...QUICK, prompt: words(600), negativePrompt: words(601) });
   expect(job).toMatchObject({
-    promptTokens: 75,
+    promptTokens: 600,
     promptIsTruncated: false,
-    negativePromptTokens: 76,
+    negativePromptTokens: 601,
     negativePromptIsTruncated: true,
   });
 });

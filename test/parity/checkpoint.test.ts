@@ -38,7 +38,7 @@ function runUntil(run: {
     sigmaSchedule,
     steps,
   });
-  const plan = compilePlan({ manifest, schedulerConfig, settings });
+  const plan = compilePlan({ manifest, schedulerConfig, settings, promptChunks: 1 });
   const picture = startPicture(plan, seed);
   const from = Math.round(run.share * plan.totalSteps);
   for (let i = 0; i < from; i += 1) advance(plan, picture, i, answer(plan, i));

@@ -1,14 +1,23 @@
 import { resolve } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { GenerationPlan, Picture, Settings } from '../../src/diffusion/index.ts';
+import type {
+  Conditions,
+  FramedPrompts,
+  GenerationPlan,
+  Picture,
+  Settings,
+} from '../../src/diffusion/index.ts';
 import {
   advance,
+  chunksToEncode,
   combineGuidance,
   compilePlan,
   decoderInput,
+  framePrompts,
   modelInput,
   startPicture,
   timestepOf,
+  toConditions,
 } from '../../src/diffusion/index.ts';
 import { BUNDLE, readManifest, readSchedulerConfig, readTokenizer } from './recorded.ts';
 
@@ -16,11 +25,6 @@ export interface Drawn {
   readonly latents: Float32Array;
   /** RGB rows. */
   readonly pixels: Uint8Array;
-}
-
-interface Conditions {
-  readonly uncond: Float32Array;
-  readonly cond: Float32Array;
 }
 
 type Graphs = ReadonlyMap<string, InferenceSession>;
@@ -47,11 +51,10 @@ export async function openPainter(): Promise<Painter> {
     draw: (settings, { isGraphless = false } = {}) => {
       const { unet_cfg: _, ...withoutGraph } = manifest.parts;
       const parts = isGraphless ? withoutGraph : manifest.parts;
-      return drawFirst(
-        graphs,
-        compilePlan({ manifest: { ...manifest, parts }, schedulerConfig, settings }),
-        settings,
-      );
+      const prompts = framePrompts(tokenizer, manifest, settings);
+      const promptChunks = prompts.prompt.chunks.length;
+      const plan = compilePlan({ manifest: { ...manifest, parts }, schedulerConfig, settings, promptChunks });
+      return drawFirst(graphs, plan, prompts);
     },
     async [Symbol.asyncDispose]() {
       for (const graph of graphs.values()) await graph.release();
@@ -59,24 +62,25 @@ export async function openPainter(): Promise<Painter> {
   };
 }
 
-async function drawFirst(graphs: Graphs, plan: GenerationPlan, settings: Settings): Promise<Drawn> {
-  const conditions = await encodePrompts(graphs, plan, settings);
-  const picture = startPicture(plan, settings.seed);
+async function drawFirst(graphs: Graphs, plan: GenerationPlan, prompts: FramedPrompts): Promise<Drawn> {
+  const conditions = await encodePrompts(graphs, plan, prompts);
+  const picture = startPicture(plan, plan.seeds[0] ?? 0n);
   for (let i = 0; i < plan.totalSteps; i += 1) {
     advance(plan, picture, i, await evaluate(graphs, plan, { picture, i, conditions }));
   }
   return { latents: picture.latents, pixels: await decode(graphs, plan, picture) };
 }
 
-async function encodePrompts(graphs: Graphs, plan: GenerationPlan, settings: Settings): Promise<Conditions> {
-  const [call] = plan.calls;
-  const texts = [settings.negativePrompt, settings.prompt].slice(-(call?.rows ?? 0));
-  const ids = texts.flatMap((text) => [...tokenizer.encode(text).ids]);
-  const inputs = { input_ids: new Tensor('int32', Int32Array.from(ids), [texts.length, manifest.tokensMax]) };
-  const hidden = await run(graphs, { part: 'text_encoder', inputs, output: 'hidden_states' });
-  const width = manifest.tokensMax * manifest.hiddenSize;
-  const floats = floatsOf(hidden);
-  return { uncond: floats.subarray(0, width), cond: floats.subarray(-width) };
+async function encodePrompts(
+  graphs: Graphs,
+  { guidance, statesOutput }: GenerationPlan,
+  prompts: FramedPrompts,
+): Promise<Conditions> {
+  const chunks = chunksToEncode(prompts, guidance);
+  const ids = Int32Array.from(chunks.flatMap((chunk) => chunk.ids));
+  const inputs = { input_ids: new Tensor('int32', ids, [chunks.length, manifest.tokensMax]) };
+  const states = await run(graphs, { part: 'text_encoder', inputs, output: statesOutput });
+  return toConditions(prompts, guidance, floatsOf(states));
 }
 
 interface Evaluation {
@@ -89,7 +93,9 @@ async function evaluate(graphs: Graphs, plan: GenerationPlan, { picture, i, cond
   const { form, part, scale } = plan.guidance;
   const sample = new Float32Array(plan.latentSize);
   modelInput(plan, picture, i, sample);
-  const { uncond, cond } = conditions;
+  const { cond } = conditions;
+  const uncond = conditions.uncond ?? cond;
+  const statesShape = [plan.contextTokens, manifest.hiddenSize];
   const rows = form === 'OUTSIDE' ? [uncond, cond] : [cond];
   const inputs = {
     sample: tensor(
@@ -100,11 +106,11 @@ async function evaluate(graphs: Graphs, plan: GenerationPlan, { picture, i, cond
       rows.map(() => Float32Array.of(timestepOf(plan, i))),
       [1],
     ),
-    encoder_hidden_states: tensor(rows, [manifest.tokensMax, manifest.hiddenSize]),
+    encoder_hidden_states: tensor(rows, statesShape),
   };
   const guided = {
     ...inputs,
-    uncond_hidden_states: tensor([uncond], [manifest.tokensMax, manifest.hiddenSize]),
+    uncond_hidden_states: tensor([uncond], statesShape),
     guidance: tensor([Float32Array.of(scale)], [1]),
   };
   const output = 'noise_pred';

@@ -50,11 +50,12 @@ export function readSchedulerConfig(overrides: object = {}): SchedulerConfig {
   return parseSchedulerConfig({ ...Object(readBundleJson('scheduler/scheduler_config.json')), ...overrides });
 }
 
-export function readTokenizer(): Tokenizer {
+/** The bundle's own, with `overrides` in its configuration. */
+export function readTokenizer(overrides: object = {}): Tokenizer {
   return openTokenizer({
     vocab: readBundleJson('tokenizer/vocab.json'),
     merges: readFileSync(resolve(BUNDLE, 'tokenizer/merges.txt'), 'utf8'),
-    config: readBundleJson('tokenizer/tokenizer_config.json'),
+    config: { ...Object(readBundleJson('tokenizer/tokenizer_config.json')), ...overrides },
   });
 }
 

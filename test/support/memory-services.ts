@@ -54,6 +54,7 @@ const variant: Variant = {
       nativeSize: 128,
       sizeMultiple: 32,
       tokensMax: 77,
+      clipSkip: { 1: 'hidden_states' } as Readonly<Record<string, string>>,
       defaults: { scheduler: 'EULER_DISCRETE', sigmaSchedule: 'DEFAULT', steps: 25, guidanceScale: 4 },
     } as Variant['live']['manifest'],
     schedulerConfig: {} as Variant['live']['schedulerConfig'],
@@ -182,6 +183,26 @@ export function createMemoryServices(): MemoryServices {
         const nodes = [...jobs.values()].flatMap(({ job }) => (job.tenantId === actor.tenantId ? [job] : []));
         return { nodes: nodes.slice(0, first), hasNextPage: nodes.length > first, endCursor: null };
       },
+      async previewPrompts(_actor, { prompt, negativePrompt, variantId }) {
+        calls.push('previewPrompts');
+        if (variantId && variantId !== variant.id) return null;
+        const read = (text: string) => ({
+          tokenCount: text.length,
+          chunks: [
+            { tokens: Array.from(text, (each) => ({ id: 1, text: each, endsWord: true, weight: 1 })) },
+          ],
+          truncatedTokenCount: 0,
+          truncatedText: null,
+        });
+        return {
+          variantId: variant.id,
+          prompt: read(prompt),
+          negativePrompt: read(negativePrompt ?? ''),
+          chunkCount: 1,
+          chunksMax: 8,
+          refusals: refusalsOf({ prompt }),
+        };
+      },
       async images(_actor, jobIds) {
         calls.push('images');
         return new Map(jobIds.flatMap((id) => jobs.get(id) ?? []).map(({ job }) => [job.id, [imageOf(job)]]));
@@ -284,13 +305,14 @@ const DEFAULTS: JobSettings = {
   guidanceScale: 4,
   scheduler: 'EULER_DISCRETE',
   sigmaSchedule: 'DEFAULT',
+  clipSkip: 1,
   seed: 7n,
   imageCount: 1,
   previewEverySteps: 5,
   outputFormat: 'PNG',
 };
 
-const TOKENS = { ids: [], tokenCount: 3, isTruncated: false };
+const PROMPT = { chunks: [], tokenCount: 3, isTruncated: false };
 
 function jobOf({ tenantId }: Actor, { metadata, ...submission }: JobSubmission): Job {
   const given = Object.entries(submission).filter(([name, value]) => name in DEFAULTS && value !== null);
@@ -300,7 +322,7 @@ function jobOf({ tenantId }: Actor, { metadata, ...submission }: JobSubmission):
     tenantId,
     state: 'QUEUED',
     variantId: variant.id,
-    readSettings: () => ({ settings, prompt: TOKENS, negativePrompt: TOKENS }),
+    readSettings: () => ({ settings, prompt: PROMPT, negativePrompt: PROMPT }),
     readMetadata: () => metadata ?? [],
     step: 0,
     totalSteps: settings.steps,

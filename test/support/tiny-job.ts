@@ -38,6 +38,7 @@ const DEFAULTS = {
   guidanceScale: 4,
   scheduler: 'EULER_DISCRETE',
   sigmaSchedule: 'DEFAULT',
+  clipSkip: 1,
   seed: '7',
   imageCount: 1,
   previewEverySteps: 5,

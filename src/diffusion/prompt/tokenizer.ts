@@ -1,5 +1,10 @@
 import { Tokenizer as Backend } from '@huggingface/tokenizers';
 import { BundleError } from '../bundle-error.ts';
+import { parseAddedTokens } from './added-tokens.ts';
+import type { Tokenize, WholeWord } from './cut-words.ts';
+import { cutWords } from './cut-words.ts';
+import type { TokenSpelling } from './token-spelling.ts';
+import { spellToken } from './token-spelling.ts';
 
 /** A bundle's `tokenizer/` folder, already read. */
 export interface TokenizerFiles {
@@ -11,18 +16,27 @@ export interface TokenizerFiles {
   readonly config: unknown;
 }
 
-/** A prompt as the text encoder takes it. */
-export interface Encoded {
-  /** As many as the model has positions: begin, the prompt, end, padding. The caller owns the array. */
-  readonly ids: Int32Array;
-  /** Tokens of the whole prompt, without begin and end, also where they did not all fit. */
-  readonly tokenCount: number;
-  readonly isTruncated: boolean;
+/** What frames the tokens of a chunk. */
+export interface Marks {
+  readonly begin: number;
+  readonly end: number;
+  /** Behind the end, up to the last position. */
+  readonly padding: number;
 }
 
 export interface Tokenizer {
-  /** Encodes any text; the same text always gives the same ids. */
-  encode(text: string): Encoded;
+  /** As many ids as the text encoder takes at once, marks included. */
+  readonly positions: number;
+  readonly marks: Marks;
+  /** The token of a comma that ends a word; null when the vocabulary has none. */
+  readonly comma: number | null;
+  /**
+   * Any text as tokens, without marks; the same text always gives the same ones. Ids that are one list belong
+   * together: the vectors of a word of textual inversion. Everything else is by itself.
+   */
+  readonly tokenize: Tokenize;
+  /** What a token stands for. */
+  spell(id: number): TokenSpelling;
 }
 
 type Special = {
@@ -31,56 +45,61 @@ type Special = {
   readonly pad: string;
 };
 
-type Config = Special & { readonly positions: number };
+type Config = Special & {
+  readonly positions: number;
+  /** Not parsed yet. */
+  readonly added: unknown;
+};
 
 type Vocab = Readonly<Record<string, number>>;
 
 /**
- * CLIP's byte-level BPE, id for id what transformers' `CLIPTokenizer` gives with `truncation` and
- * `padding='max_length'`; a special token spelled out in the prompt is that token, there as here.
+ * CLIP's byte-level BPE, id for id what transformers' `CLIPTokenizer` gives; a special token spelled out in the
+ * prompt is that token, there as here, and so is a word of textual inversion, in capitals or not.
  * The one exception is characters so new that only one side's Unicode tables know them as letters or marks.
  * Throws a `BundleError` when the files are not such a tokenizer's.
  */
 export function openTokenizer(files: TokenizerFiles): Tokenizer {
-  const { positions, ...special } = parseConfig(files.config);
+  const { positions, added: addedField, ...special } = parseConfig(files.config);
   const vocab = parseVocab(files.vocab);
-  const bos = idOf(vocab, special.bos);
-  const eos = idOf(vocab, special.eos);
-  const pad = idOf(vocab, special.pad);
-  const encodeWords = createWordEncoder(vocab, parseMerges(files.merges), special);
-  const roomMax = positions - 2;
+  const added = parseAddedTokens(addedField, vocab);
+  const longest = Math.max(0, ...added.map(({ ids }) => ids.length));
+  if (longest > positions - 2) {
+    throw new BundleError(`tokenizer_config.json: a word has ${longest} vectors, more than a chunk holds.`);
+  }
+  const backend = new Backend(clipPipeline(vocab, parseMerges(files.merges), special.eos), {});
+  const encode: Tokenize = (text) =>
+    backend.encode(text, { add_special_tokens: false }).ids.map((id: number) => [id]);
+  // Special tokens are cut out here and not by the library, which looks for them again after
+  // lowering the text and so takes a prompt that is one of them in capitals for the token itself.
+  const specials = Object.values(special).map((name) => ({ name, ids: [idOf(vocab, name)] }));
+  const tokenize = cutWords(
+    { words: specials, isCaseless: false },
+    cutWords({ words: added, isCaseless: true }, encode),
+  );
   return {
-    encode(text) {
-      // A lone surrogate has no bytes; every UTF-8 door turns it into the replacement character.
-      const tokens = encodeWords(text.toWellFormed());
-      const ids = new Int32Array(positions).fill(pad);
-      ids.set([bos, ...tokens.slice(0, roomMax), eos]);
-      return { ids, tokenCount: tokens.length, isTruncated: tokens.length > roomMax };
+    positions,
+    marks: {
+      begin: idOf(vocab, special.bos),
+      end: idOf(vocab, special.eos),
+      padding: idOf(vocab, special.pad),
     },
+    comma: Object.hasOwn(vocab, COMMA) ? (vocab[COMMA] ?? null) : null,
+    // A lone surrogate has no bytes; every UTF-8 door turns it into the replacement character.
+    tokenize: (text) => tokenize(text.toWellFormed()),
+    spell: createSpelling(vocab, added),
   };
 }
 
-/**
- * Special tokens are cut out here and not by the library, which looks for them again after
- * lowering the text and so takes a prompt that is one of them in capitals for the token itself.
- */
-function createWordEncoder(
-  vocab: Vocab,
-  merges: readonly string[],
-  special: Special,
-): (text: string) => readonly number[] {
-  const backend = new Backend(clipPipeline(vocab, merges, special.eos), {});
-  const ids = new Map(Object.values(special).map((token) => [token, idOf(vocab, token)]));
-  const cut = new RegExp(`(${[...ids.keys()].map(escapePattern).join('|')})`, 'u');
-  return (text) =>
-    text.split(cut).flatMap((piece) => {
-      const id = ids.get(piece);
-      return id === undefined ? backend.encode(piece, { add_special_tokens: false }).ids : [id];
-    });
-}
+const COMMA = ',</w>';
 
-function escapePattern(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
+function createSpelling(vocab: Vocab, added: readonly WholeWord[]): Tokenizer['spell'] {
+  const written = new Map(Object.entries(vocab).map(([token, id]) => [id, token]));
+  const words = new Map(added.map(({ name, ids: [id] }) => [id, name]));
+  return (id) => {
+    const text = words.get(id);
+    return text === undefined ? spellToken(written.get(id) ?? '') : { text, endsWord: true };
+  };
 }
 
 // A bundle saved without the length says 10^30.
@@ -147,7 +166,8 @@ function parseConfig(json: unknown): Config {
     throw new BundleError("tokenizer_config.json: model_max_length must be the model's number of positions.");
   }
   const token = (field: string) => parseToken(record[field], field);
-  return { positions, bos: token('bos_token'), eos: token('eos_token'), pad: token('pad_token') };
+  const added = record['added_tokens_decoder'];
+  return { positions, added, bos: token('bos_token'), eos: token('eos_token'), pad: token('pad_token') };
 }
 
 /** A special token is a string, or in older folders an object that holds it. */

@@ -14,6 +14,7 @@ const SETTINGS: JobSettings = {
   guidanceScale: 4,
   scheduler: 'EULER_DISCRETE',
   sigmaSchedule: 'DEFAULT',
+  clipSkip: 1,
   seed: 7n,
   imageCount: 1,
   previewEverySteps: 5,

@@ -22,7 +22,7 @@ export function checkSubmission(
   { settings, findings, plan }: { settings: JobSettings; findings: readonly Finding[]; plan: Plan },
 ): void {
   const errors = [
-    ...findings.filter((finding) => finding.severity === 'ERROR').map(toError),
+    ...findings.filter((finding) => finding.severity === 'ERROR').map(refusalOf),
     ...checkPreview(settings),
     ...checkMetadata(submission.metadata ?? []),
     ...checkIdempotencyKey(submission.idempotencyKey ?? null),
@@ -32,7 +32,8 @@ export function checkSubmission(
   if (refusals.length > 0) throw new DomainErrors(refusals);
 }
 
-function toError({ code, message, fix, field }: Finding): DomainError {
+/** What a submission is told of an ERROR. */
+export function refusalOf({ code, message, fix, field }: Finding): DomainError {
   const text = fix === '' ? message : `${message} ${fix}`;
   return new DomainError('INVALID_INPUT', text, { field, finding: code });
 }

@@ -10,6 +10,8 @@ import type { ImageLink } from './links.ts';
 import type { PageRequest } from './list.ts';
 import { list } from './list.ts';
 import { findJob, listImages } from './store.ts';
+import type { PromptPreview, PromptPreviewRequest } from './preview-prompts.ts';
+import { previewPrompts } from './preview-prompts.ts';
 import { submit } from './submit.ts';
 
 export type Generation = ReturnType<typeof createGeneration>;
@@ -23,6 +25,13 @@ export function createGeneration(deps: GenerationDeps) {
      * QUOTA_EXCEEDED, or several of them as `DomainErrors`; then nothing has been written.
      */
     submit: (actor: Actor, submission: JobSubmission): Promise<Job> => submit(deps, actor, submission),
+
+    /**
+     * How a variant reads the prompts of a job. Null for a variant that the actor may not use. Rejects with
+     * FORBIDDEN, and with UNAVAILABLE for one whose files this host lacks.
+     */
+    previewPrompts: (actor: Actor, request: PromptPreviewRequest): Promise<PromptPreview | null> =>
+      previewPrompts(deps, actor, request),
 
     /** Rejects with NOT_FOUND. */
     cancel: (actor: Actor, jobId: string): Promise<Job> => cancel(deps, actor, jobId),

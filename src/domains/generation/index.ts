@@ -31,6 +31,7 @@ export { isFinal, JOB_ERROR_CODES, JOB_STATES, OUTPUT_FORMATS } from './job.ts';
 export type { Attempt } from './image-keys.ts';
 export { toImageKeys } from './image-keys.ts';
 export type { ImageLink, ImageLinks } from './links.ts';
+export type { PromptPreview } from './preview-prompts.ts';
 export type { DoomedImage, Retention } from './retention.ts';
 export { createRetention } from './retention.ts';
 export type { Recipe } from './recipe.ts';

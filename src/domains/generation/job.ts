@@ -1,4 +1,4 @@
-import type { SchedulerName, Settings, SigmaSchedule } from '../../diffusion/index.ts';
+import type { FramedPrompts, SchedulerName, Settings, SigmaSchedule } from '../../diffusion/index.ts';
 import type { Id } from '../../kernel/ids.ts';
 
 export const JOB_STATES = ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
@@ -56,20 +56,9 @@ export interface JobSettings extends Settings {
   readonly outputFormat: OutputFormat;
 }
 
-/** A prompt as the text encoder gets it. */
-export interface TokenizedPrompt {
-  readonly ids: readonly number[];
-  /** Of the whole prompt, without start and end marks, also where not all of it fits. */
-  readonly tokenCount: number;
-  /** True when the prompt's end did not fit and was cut. */
-  readonly isTruncated: boolean;
-}
-
 /** What was settled of a job when it was submitted. */
-export interface SettledJob {
+export interface SettledJob extends FramedPrompts {
   readonly settings: JobSettings;
-  readonly prompt: TokenizedPrompt;
-  readonly negativePrompt: TokenizedPrompt;
 }
 
 /** A request for pictures, from its submission on. */
@@ -126,6 +115,7 @@ export interface JobSubmission {
   readonly guidanceScale?: number | null | undefined;
   readonly scheduler?: SchedulerName | null | undefined;
   readonly sigmaSchedule?: SigmaSchedule | null | undefined;
+  readonly clipSkip?: number | null | undefined;
   readonly seed?: bigint | null | undefined;
   readonly imageCount?: number | null | undefined;
   readonly previewEverySteps?: number | null | undefined;

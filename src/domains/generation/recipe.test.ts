@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { Recipe } from './recipe.ts';
 import { recipeReader, toRecipeJson } from './recipe.ts';
 
-const TOKENS = { ids: [1, 2], tokenCount: 2, isTruncated: false };
+const PLAIN = { chunks: [{ ids: [1, 2], weights: null }], tokenCount: 2, isTruncated: false };
+const WEIGHTED = {
+  chunks: [
+    { ids: [1, 2], weights: [1, 1.5] },
+    { ids: [1, 3], weights: null },
+  ],
+  tokenCount: 2,
+  isTruncated: true,
+};
 const RECIPE: Recipe = {
   platformVersion: '0.1.0',
   variant: 'pico',
@@ -16,13 +24,14 @@ const RECIPE: Recipe = {
     guidanceScale: 4,
     scheduler: 'EULER_DISCRETE',
     sigmaSchedule: 'DEFAULT',
+    clipSkip: 2,
     seed: 2n ** 64n - 1n,
     imageCount: 1,
     previewEverySteps: 5,
     outputFormat: 'PNG',
   },
-  prompt: TOKENS,
-  negativePrompt: TOKENS,
+  prompt: WEIGHTED,
+  negativePrompt: PLAIN,
 };
 
 function thrownBy(work: () => unknown): unknown {
@@ -37,6 +46,19 @@ function thrownBy(work: () => unknown): unknown {
 describe('a stored recipe', () => {
   it('is read as it was written', () => {
     expect(recipeReader(toRecipeJson(RECIPE))()).toEqual(RECIPE);
+  });
+
+  it('from before prompts had chunks and weights means what it meant', () => {
+    const { settings, ...rest } = toRecipeJson(RECIPE);
+    const { clipSkip: _, ...older } = settings;
+    const tokens = { ids: [1, 2], tokenCount: 2, isTruncated: false };
+    const read = recipeReader({ ...rest, settings: older, prompt: tokens, negativePrompt: tokens })();
+    expect(read).toEqual({
+      ...RECIPE,
+      settings: { ...RECIPE.settings, clipSkip: 1 },
+      prompt: PLAIN,
+      negativePrompt: PLAIN,
+    });
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { FramedPrompt } from '../../diffusion/index.ts';
 import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from '../../diffusion/index.ts';
-import type { SettledJob, TokenizedPrompt } from './job.ts';
+import type { SettledJob } from './job.ts';
 import { OUTPUT_FORMATS } from './job.ts';
 import { readerOf } from './stored-json.ts';
 
@@ -12,11 +13,18 @@ export interface Recipe extends SettledJob {
   readonly versionDigest: string;
 }
 
-const tokenized = z.object({
-  ids: z.array(z.int().nonnegative()),
-  tokenCount: z.int().nonnegative(),
-  isTruncated: z.boolean(),
+const ids = z.array(z.int().nonnegative());
+const counts = { tokenCount: z.int().nonnegative(), isTruncated: z.boolean() };
+const framed = z.object({
+  chunks: z.array(z.object({ ids, weights: z.array(z.number()).nullable() })).min(1),
+  ...counts,
 });
+
+// What 0.1.0 wrote before prompts had chunks and weights: one chunk, and every token counts as it is.
+const framedOnce = z
+  .object({ ids, ...counts })
+  .transform(({ ids: only, ...rest }) => ({ chunks: [{ ids: only, weights: null }], ...rest }));
+const prompt = z.union([framed, framedOnce]);
 
 const recipe = z.object({
   platformVersion: z.string(),
@@ -31,6 +39,7 @@ const recipe = z.object({
     guidanceScale: z.number(),
     scheduler: z.enum(SCHEDULER_NAMES),
     sigmaSchedule: z.enum(SIGMA_SCHEDULES),
+    clipSkip: z.int().default(1),
     // JSON numbers end at 2^53 and seeds at 2^64.
     seed: z
       .string()
@@ -40,8 +49,8 @@ const recipe = z.object({
     previewEverySteps: z.int(),
     outputFormat: z.enum(OUTPUT_FORMATS),
   }),
-  prompt: tokenized,
-  negativePrompt: tokenized,
+  prompt,
+  negativePrompt: prompt,
 });
 
 /** Reads a recipe as `toRecipeJson` wrote it; throws a `ZodError` on anything else. */
@@ -56,17 +65,17 @@ export function recipeReader(json: unknown): () => Recipe {
 
 export function toRecipeJson(value: Recipe) {
   const { seed, ...settings } = value.settings;
-  const tokens = ({ ids, tokenCount, isTruncated }: TokenizedPrompt) => ({
-    ids: [...ids],
-    tokenCount,
-    isTruncated,
-  });
   return {
     platformVersion: value.platformVersion,
     variant: value.variant,
     versionDigest: value.versionDigest,
     settings: { ...settings, seed: seed.toString() },
-    prompt: tokens(value.prompt),
-    negativePrompt: tokens(value.negativePrompt),
+    prompt: toJson(value.prompt),
+    negativePrompt: toJson(value.negativePrompt),
   };
+}
+
+function toJson({ chunks, tokenCount, isTruncated }: FramedPrompt) {
+  const copies = chunks.map(({ ids: own, weights }) => ({ ids: [...own], weights: weights && [...weights] }));
+  return { chunks: copies, tokenCount, isTruncated };
 }

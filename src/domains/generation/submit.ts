@@ -1,5 +1,4 @@
-import type { Tokenizer } from '../../diffusion/index.ts';
-import { compilePlan, partsOf, resolveSettings, validate } from '../../diffusion/index.ts';
+import { compilePlan, framePrompts, partsOf, resolveSettings, validate } from '../../diffusion/index.ts';
 import { DomainError } from '../../kernel/errors.ts';
 import type { Id } from '../../kernel/ids.ts';
 import { unitInterval } from '../../kernel/random.ts';
@@ -83,7 +82,9 @@ async function create(
   const { manifest, schedulerConfig } = variant.live;
   checkSubmission(submission, { settings, findings: validate(manifest, schedulerConfig, settings), plan });
 
-  const work = compilePlan({ manifest, schedulerConfig, settings });
+  const recipe = freeze(deps, variant, settings);
+  const promptChunks = recipe.prompt.chunks.length;
+  const work = compilePlan({ manifest, schedulerConfig, settings, promptChunks });
   const credits = priceOf(work.costPerPicture * settings.imageCount, actor.environment);
   await lockSubmits(tx, tenantId);
   await checkQueue(tx, tenantId, plan);
@@ -96,7 +97,7 @@ async function create(
     versionId: variant.live.id,
     engineKey: engineKeyOf(variant.name, variant.live.number),
     parts: partsOf(work),
-    recipe: freeze(deps, variant, settings),
+    recipe,
     metadata: submission.metadata ?? [],
     totalSteps: work.totalSteps,
     credits,
@@ -162,14 +163,8 @@ function freeze(
     variant: variant.name,
     versionDigest: variant.live.digest,
     settings,
-    prompt: tokenize(tokenizer, settings.prompt),
-    negativePrompt: tokenize(tokenizer, settings.negativePrompt),
+    ...framePrompts(tokenizer, variant.live.manifest, settings),
   };
-}
-
-function tokenize(tokenizer: Tokenizer, text: string): Recipe['prompt'] {
-  const { ids, tokenCount, isTruncated } = tokenizer.encode(text);
-  return { ids: Array.from(ids), tokenCount, isTruncated };
 }
 
 async function planOf(tx: Tx, tenantId: Id<'tenant'>): Promise<Plan> {

@@ -32,10 +32,13 @@ export async function withUserErrors<Payload extends object>(
 
 function toUserErrors(error: unknown): readonly UserError[] | null {
   const refusals = refusalsOf(error);
-  const userErrors = refusals.flatMap(({ code, field, message, finding }) =>
-    isUserErrorCode(code) ? [{ code, field, message, finding: toFinding(finding) }] : [],
-  );
+  const userErrors = refusals.flatMap(userErrorOf);
   return userErrors.length > 0 && userErrors.length === refusals.length ? userErrors : null;
+}
+
+/** What a caller can mend, as it is told; nothing for what they cannot. */
+export function userErrorOf({ code, field, message, finding }: DomainError): readonly UserError[] {
+  return isUserErrorCode(code) ? [{ code, field, message, finding: toFinding(finding) }] : [];
 }
 
 function toFinding(finding: string | null): JobFinding | null {

@@ -8,6 +8,7 @@ import { jobSubmit } from './mutation-job-submit.ts';
 import { job } from './query-job.ts';
 import { jobs } from './query-jobs.ts';
 import { platformStats } from './query-platform-stats.ts';
+import { promptPreview } from './query-prompt-preview.ts';
 import { schedulers } from './query-schedulers.ts';
 import { variant } from './query-variant.ts';
 import { variants } from './query-variants.ts';
@@ -16,16 +17,18 @@ import { jobEvents } from './subscription-job-events.ts';
 import { Image } from './type-image.ts';
 import { Job } from './type-job.ts';
 import { JobConnection } from './type-job-connection.ts';
+import { PromptPreview } from './type-prompt-preview.ts';
 import { Variant, VariantVersion } from './type-variant.ts';
 import { Viewer } from './type-viewer.ts';
 
 export const resolvers: Resolvers = {
-  Query: { viewer, job, jobs, variant, variants, schedulers, platformStats },
+  Query: { viewer, job, jobs, variant, variants, promptPreview, schedulers, platformStats },
   Mutation: { jobSubmit, jobCancel },
   Subscription: { jobEvents },
   Image,
   Job,
   JobConnection,
+  PromptPreview,
   Variant,
   VariantVersion,
   Viewer,

@@ -9,6 +9,7 @@ export const Job: JobResolvers = {
   guidanceScale: ({ readSettings }) => readSettings().settings.guidanceScale,
   scheduler: ({ readSettings }) => readSettings().settings.scheduler,
   sigmaSchedule: ({ readSettings }) => readSettings().settings.sigmaSchedule,
+  clipSkip: ({ readSettings }) => readSettings().settings.clipSkip,
   seed: ({ readSettings }) => readSettings().settings.seed,
   imageCount: ({ readSettings }) => readSettings().settings.imageCount,
   previewEverySteps: ({ readSettings }) => readSettings().settings.previewEverySteps,

@@ -6,5 +6,6 @@ export const VariantVersion: VariantVersionResolvers = {
   nativeSize: ({ manifest }) => manifest.nativeSize,
   sizeMultiple: ({ manifest }) => manifest.sizeMultiple,
   tokensMax: ({ manifest }) => manifest.tokensMax,
+  clipSkips: ({ manifest }) => Object.keys(manifest.clipSkip).map(Number),
   defaults: ({ manifest }) => manifest.defaults,
 };
