@@ -21,6 +21,7 @@ export default defineConfig({
       project('engines', ['test/engines/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
       // One at a time: each of them uses a core, for up to minutes.
       project('export', ['test/export/**/*.test.ts'], { testTimeout: 1_200_000 }),
+      project('train', ['test/train/**/*.test.ts'], { testTimeout: 1_200_000 }),
       project('db', ['test/db/**/*.test.ts'], {
         testTimeout: 30_000,
         hookTimeout: 60_000,

@@ -71,15 +71,18 @@ async function refuseHosted(
 export function nodeListCommand(host: Host): Command {
   return addInstallationOptions(new Command('list'))
     .description('show the nodes that the platform knows')
-    .option('--json', 'print one line of JSON: an array of {name, address, state, isHosted, holder, engines}')
+    .option(
+      '--json',
+      'print one line of JSON: an array of {name, address, state, isHosted, holder, engines, models}',
+    )
     .action((flags: FleetFlags) =>
       interruptible(host, async () => {
         await using operator = await openInstallation(host, flags);
         const nodes = await operator.fleet.list();
         if (flags.json) printJson(host.stdout, nodes);
         else
-          for (const { name, address, state, engines } of nodes)
-            host.stdout.write(`${name}  ${address}  ${state}  ${engines.join(', ')}\n`);
+          for (const { name, address, state, engines, models } of nodes)
+            host.stdout.write(`${name}  ${address}  ${state}  ${engines.join(', ')}  ${models.join(', ')}\n`);
         return 0;
       }),
     );

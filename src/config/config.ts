@@ -83,6 +83,9 @@ const environment = z.object({
   ...s3Environment,
 });
 
+/** The names of all settings. */
+export const SETTINGS: readonly string[] = Object.keys(environment.shape);
+
 /** Reads the environment. Throws a `StartError` that names every setting at fault. */
 export function readConfig(env: Environment): { readonly config: Config; readonly secrets: Secrets } {
   // An empty variable is one that was not set: shells and compose files make no difference.

@@ -15,7 +15,7 @@ export { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
 export type { NormalSource } from './noise/torch-normal.ts';
 export { drawNormal, openTorchNormal, torchNormal } from './noise/torch-normal.ts';
 export type { EngineCall, GenerationPlan, PlanInput, PlannedPart } from './plan.ts';
-export { compilePlan } from './plan.ts';
+export { compilePlan, partsOf } from './plan.ts';
 export type { Encoded, Tokenizer, TokenizerFiles } from './prompt/tokenizer.ts';
 export { openTokenizer } from './prompt/tokenizer.ts';
 export type { SchedulerConfig } from './schedulers/config.ts';

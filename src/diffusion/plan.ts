@@ -89,6 +89,11 @@ export function compilePlan({
   };
 }
 
+/** The parts that a job calls, sorted, each once: what a node must serve to run it. */
+export function partsOf({ calls }: Pick<GenerationPlan, 'calls'>): readonly PlannedPart[] {
+  return [...new Set(calls.map(({ part }) => part))].toSorted();
+}
+
 /** The seed of picture `index` of a job: counted on from the job's, round the end of 64 bits. */
 export function pictureSeed(seed: bigint, index: number): bigint {
   return BigInt.asUintN(SEED_BITS, seed + BigInt(index));

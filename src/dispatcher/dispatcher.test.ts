@@ -82,6 +82,8 @@ async function start() {
     connector: {
       connect: () => ({
         engines: { infer },
+        load: async () => {},
+        unload: async () => {},
         describe: async () => ({
           server: 'x',
           version: '1',

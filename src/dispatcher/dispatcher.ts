@@ -164,7 +164,8 @@ async function claim(
     for (const [engineKey, engine] of node.engines) {
       if (signal.aborted) return;
       const rows = engine.rowsMax - runs.rowsOn(node.node.id, engineKey);
-      const request = { holder: id, engineKey, rows, leaseMs: settings.leaseMs };
+      const parts = [...engine.parts.keys()];
+      const request = { holder: id, engineKey, parts, rows, leaseMs: settings.leaseMs };
       await runs.startClaimed(scheduling.claim(request), node);
     }
   }

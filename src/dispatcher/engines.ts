@@ -30,6 +30,7 @@ export const ENGINE_ERROR_CODES = [
   'NOT_LOADED',
   'REFUSED',
   'FAILED',
+  'CRASHED',
   'BAD_ANSWER',
   'CANCELLED',
 ] as const;

@@ -4,6 +4,7 @@ import { silentLog } from '../../test/support/silent-log.ts';
 import type { Fleet, HeldNode } from '../domains/fleet/index.ts';
 import type { Id } from '../kernel/ids.ts';
 import { systemRandom } from '../kernel/random.ts';
+import type { Part, Rows } from './engines.ts';
 import { EngineError } from './engines.ts';
 import { createCallMeter } from './figures.ts';
 import { createHeldNodes } from './held-nodes.ts';
@@ -28,8 +29,9 @@ type Answer = (address: string) => NodeReport | Promise<NodeReport>;
 function openNodes(held: readonly HeldNode[] = [node]) {
   const clock = createManualClock();
   const free = [...held];
-  const probed: { answer: Answer; close: () => Promise<void> } = {
+  const probed: { answer: Answer; infer: (part: Part) => Promise<Rows>; close: () => Promise<void> } = {
     answer: () => WHOLE,
+    infer: async () => ({}),
     close: async () => {},
   };
   const lost: string[] = [];
@@ -46,7 +48,9 @@ function openNodes(held: readonly HeldNode[] = [node]) {
     fleet,
     connector: {
       connect: (address) => ({
-        engines: { infer: async () => ({}) },
+        engines: { infer: (part) => probed.infer(part) },
+        load: async () => {},
+        unload: async () => {},
         describe: async () => probed.answer(address),
         [Symbol.asyncDispose]: () => probed.close(),
       }),
@@ -153,6 +157,43 @@ describe('a node that a call failed on', () => {
     await nodes.tend(never);
     await settled();
     expect(nodes.ready()).toHaveLength(1);
+  });
+});
+
+describe('a node of which one model fails', () => {
+  const PARTS = ['text_encoder', 'unet', 'unet_cfg', 'vae_decoder'];
+  const part: Part = { model: 'pico.unet_cfg', version: '1', outputs: [] };
+  const ask = { part, rowsMax: 8, instances: 1, isEvaluation: true };
+  const row: Rows = { x: { shape: [1, 1], data: new Float32Array(1) } };
+  const askerOf = () => {
+    const { signal } = new AbortController();
+    return { owner: {}, isAlone: false, withdrawn: signal, lost: signal };
+  };
+
+  it('is given the jobs that do without it, and all once it answers', async () => {
+    const { nodes, probed, clock } = openNodes();
+    const parts = () =>
+      nodes.ready().flatMap(({ engines }) => [...(engines.get('pico:1')?.parts.keys() ?? [])]);
+    const tend = async () => {
+      await nodes.tend(never);
+      await settled();
+    };
+    probed.answer = () => reportOf(PARTS);
+    await tend();
+    expect(parts()).toEqual(PARTS);
+
+    probed.infer = async () => {
+      throw new EngineError('BAD_ANSWER', 'x', { fault: 'node' });
+    };
+    await expect(nodes.ready()[0]?.lanes.ask(ask, row, askerOf())).rejects.toThrow('x');
+    nodes.suspect(node);
+    await tend();
+    expect(parts()).toEqual(['text_encoder', 'unet', 'vae_decoder']);
+
+    probed.infer = async () => ({});
+    clock.advance(1_000);
+    await tend();
+    expect(parts()).toEqual(PARTS);
   });
 });
 

@@ -5,12 +5,14 @@ import { backoffMs } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { isRetryableDatabaseError } from '../platform/db/index.ts';
+import type { Doubts } from './doubts.ts';
+import { createDoubts } from './doubts.ts';
 import { EngineError } from './engines.ts';
 import type { CallMeter } from './figures.ts';
 import type { Lanes } from './lanes.ts';
 import { createLanes } from './lanes.ts';
 import type { DispatcherLogger } from './log.ts';
-import type { NodeConnection, NodeConnector } from './node-connector.ts';
+import type { NodeConnection, NodeConnector, NodeReport } from './node-connector.ts';
 import type { NodeEngine } from './served-engines.ts';
 import { toEngineRecords, toNodeEngines } from './served-engines.ts';
 
@@ -19,6 +21,8 @@ export interface Holding {
   readonly node: HeldNode;
   readonly connection: NodeConnection;
   readonly lanes: Lanes;
+  /** Which of the models that the node says are ready are given no calls. */
+  readonly doubts: Doubts;
   engines: ReadonlyMap<string, NodeEngine> | null;
   failures: number;
   probeAtMs: number;
@@ -48,10 +52,13 @@ const PROBE_BACKOFF: Backoff = { firstMs: 250, maxMs: 5_000 };
 const REFRESH_MS = 10_000;
 
 /** Connecting is lazy: nothing is known of the node before its first probe. */
-export function openHolding({ connector, clock, meter }: HoldingDeps, node: HeldNode): Holding {
+export function openHolding(deps: HoldingDeps, node: HeldNode): Holding {
+  const { connector, clock, meter } = deps;
   const connection = connector.connect(node.address);
-  const lanes = createLanes({ engines: connection.engines, clock, meter });
-  return { node, connection, lanes, engines: null, failures: 0, probeAtMs: 0, probe: null, suspicions: 0 };
+  const doubts = createDoubts({ ...deps, node: node.name, connection });
+  const lanes = createLanes({ engines: doubts.engines, clock, meter });
+  const unknown = { engines: null, failures: 0, probeAtMs: 0, probe: null, suspicions: 0 };
+  return { node, connection, lanes, doubts, ...unknown };
 }
 
 /** Asks the node how it is; what was asked before the last suspicion is no answer to it. */
@@ -75,23 +82,19 @@ export async function closeHolding({ logger }: HoldingDeps, holding: Holding): P
   }
 }
 
-async function probe(
-  { fleet, clock, random, logger }: HoldingDeps,
-  holding: Holding,
-  signal: AbortSignal,
-): Promise<void> {
-  const { node, connection, suspicions } = holding;
+async function probe(deps: HoldingDeps, holding: Holding, signal: AbortSignal): Promise<void> {
+  const { fleet, clock, random, logger } = deps;
+  const { node, connection, doubts, suspicions } = holding;
   const isOutdated = () => signal.aborted || holding.suspicions !== suspicions;
   try {
     const report = await connection.describe(signal);
     if (!report.ready) throw new Error('the node is not ready');
-    if (isOutdated()) return;
-    const engines = toNodeEngines(report);
-    const isNews = !isDeepStrictEqual(engines, holding.engines);
-    await fleet.markReady(node, toEngineRecords(report, engines));
-    if (isOutdated()) return;
-    Object.assign(holding, { engines, failures: 0, probeAtMs: clock.monotonicMs() + REFRESH_MS });
-    if (isNews) logger.info({ node: node.name, engines: [...engines.keys()] }, 'node ready');
+    doubts.heed(report.models);
+    await useReport(deps, holding, { report, isOutdated });
+    if (isOutdated() || !doubts.isDue()) return;
+    // What is not in doubt is at work meanwhile.
+    await doubts.tryDue(signal);
+    await useReport(deps, holding, { report, isOutdated });
   } catch (error) {
     if (isOutdated()) return;
     if (holding.engines && saysNothing(error)) {
@@ -106,6 +109,28 @@ async function probe(
       logger.failed(cause, { node: node.name }, 'node could not be marked as lost');
     });
   }
+}
+
+interface Reported {
+  readonly report: NodeReport;
+  readonly isOutdated: () => boolean;
+}
+
+/** Gives work to what the node serves, without the models in doubt. */
+async function useReport(
+  { fleet, clock, logger }: HoldingDeps,
+  holding: Holding,
+  { report, isOutdated }: Reported,
+): Promise<void> {
+  if (isOutdated()) return;
+  const { node, doubts } = holding;
+  const engines = toNodeEngines({ ...report, models: report.models.filter((model) => !doubts.isOut(model)) });
+  const isNews = !isDeepStrictEqual(engines, holding.engines);
+  await fleet.markReady(node, toEngineRecords(report, engines));
+  if (isOutdated()) return;
+  const probeAtMs = Math.min(clock.monotonicMs() + REFRESH_MS, doubts.dueAtMs());
+  Object.assign(holding, { engines, failures: 0, probeAtMs });
+  if (isNews) logger.info({ node: node.name, engines: [...engines.keys()] }, 'node ready');
 }
 
 /** A node at work may be slow to answer, and the database is no part of it: whether it can be used, its calls tell. */

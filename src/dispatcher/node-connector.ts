@@ -24,6 +24,10 @@ export interface NodeConnection extends AsyncDisposable {
   readonly engines: Engines;
   /** Rejects with an `EngineError` when the node does not answer. */
   describe(signal: AbortSignal): Promise<NodeReport>;
+  /** Lets the node let go of the model. Rejects with an `EngineError`, as where the node does not do that. */
+  unload(model: string, signal: AbortSignal): Promise<void>;
+  /** Resolves once the model can be called. Rejects as `unload` does. */
+  load(model: string, signal: AbortSignal): Promise<void>;
 }
 
 /** Opens connections to nodes by their address, `grpc://host:port`. Connecting is lazy: it cannot fail here. */

@@ -19,6 +19,16 @@ export function sliceRows(rows: Rows, from: number, to: number): Rows {
   );
 }
 
+/** One row of zeros, formed as these are: a call that is made of it says nothing of whose they were. */
+export function blankRow(rows: Rows): Rows {
+  return Object.fromEntries(
+    Object.entries(rows).map(([name, { shape, data }]) => {
+      const [count = 1, ...rest] = shape;
+      return [name, { shape: [1, ...rest], data: emptyLike(data, data.length / count) }];
+    }),
+  );
+}
+
 /** Stacks the rows of several requests along the batch axis. All must have the same tensors but for their count. */
 export function stackRows(parts: readonly Rows[]): Rows {
   const [first, ...others] = parts;

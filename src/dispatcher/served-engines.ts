@@ -68,6 +68,7 @@ export function toEngineRecords(
     model: engine.model,
     version: engine.version,
     fingerprint: fingerprintOf(report, engine),
+    parts: [...engine.parts.keys()].toSorted(),
     instances: Math.min(...[...engine.parts.values()].map(({ instances }) => instances)),
     batchMax: Math.min(...[...engine.parts.values()].map(({ rowsMax }) => rowsMax)),
   }));

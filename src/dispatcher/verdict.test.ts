@@ -20,8 +20,8 @@ describe('what becomes of a job whose run failed', () => {
   it.each([
     ['failed', engineError('FAILED'), 'ATTEMPT'],
     ['was answered with nonsense', engineError('BAD_ANSWER'), 'ATTEMPT'],
-    ['met a node without its model', engineError('NOT_LOADED'), 'ATTEMPT'],
     ['was cut off', engineError('UNREACHABLE'), 'RECOVERY'],
+    ['met a node without its model', engineError('NOT_LOADED'), 'RECOVERY'],
     ['was not answered in time', engineError('TIMED_OUT'), 'RECOVERY'],
     ['never left', engineError('UNREACHABLE', false), null],
     ['was taken back by ourselves', engineError('CANCELLED'), null],

@@ -32,8 +32,9 @@ const FAILURE_BACKOFF: Backoff = { firstMs: 500, maxMs: 10_000 };
 const BUSY_BACKOFF: Backoff = { firstMs: 1_000, maxMs: 1_000 };
 const BLAMELESS: ReadonlySet<EngineErrorCode> = new Set(['OVERLOADED', 'DRAINING', 'CANCELLED']);
 
-// The node went away with the call, perhaps for another job's: as when a dispatcher dies.
-const UNANSWERED: ReadonlySet<EngineErrorCode> = new Set(['UNREACHABLE', 'TIMED_OUT']);
+// The node went away with the call, perhaps for another job's: as when a dispatcher dies. So does a Triton that is
+// told to end, whose models go before it and are NOT_FOUND until it does, and one whose model is unloaded under a job.
+const GONE: ReadonlySet<EngineErrorCode> = new Set(['UNREACHABLE', 'TIMED_OUT', 'NOT_LOADED']);
 
 /** What becomes of a run that was interrupted, or null when it was not. */
 export function judgeInterruption(run: Run, error: unknown): Verdict | null {
@@ -55,7 +56,7 @@ function interruptionOf({ interruption }: Run, error: unknown): Interruption | n
 
 /**
  * What becomes of a job whose run failed. What an engine answered is an attempt; one that went away without an
- * answer is a recovery; one that is full, ends, or was not there to be asked, is neither.
+ * answer, or had lost its model, is a recovery; one that is full, ends, or was not there to be asked, is neither.
  */
 export function judgeFailure(job: ClaimedJob, deps: JudgeDeps, error: unknown): Verdict {
   if (error instanceof JobFailure) return fail(error);
@@ -65,8 +66,8 @@ export function judgeFailure(job: ClaimedJob, deps: JudgeDeps, error: unknown): 
   if (isBlameless(error)) {
     return { kind: 'REQUEUE', counts: null, delayMs: backoffMs(BUSY_BACKOFF, 0, deps.random) };
   }
-  const isUnanswered = error instanceof EngineError && UNANSWERED.has(error.code);
-  return isUnanswered ? recover(job, deps) : tryAgain(job, deps, error);
+  const isGone = error instanceof EngineError && GONE.has(error.code);
+  return isGone ? recover(job, deps) : tryAgain(job, deps, error);
 }
 
 function isBlameless(error: unknown): boolean {

@@ -5,7 +5,7 @@ import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
 import type { FaultyNode, FaultyReply } from '../support/faulty-node.ts';
 import { startFaultyNode } from '../support/faulty-node.ts';
-import { QUICK, runJob } from '../support/jobs.ts';
+import { eventsOf, QUICK, runJob } from '../support/jobs.ts';
 import { startPicoNode } from '../support/node.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 
@@ -68,10 +68,25 @@ describe('an engine that answers', () => {
     ['with nothing', 'empty-output'],
     ['with another shape', 'wrong-shape'],
     ['that its stub died', { code: status.INTERNAL, details: "Stub process 'unet_0_0' is not healthy." }],
-  ])('%s is asked again twice and then the job ends, uncharged', async (_, reply) => {
+  ])('%s is given no more jobs, which wait until it answers rightly', async (_, reply) => {
     node.reply = reply;
+    const calls = node.calls;
+    const { id } = await tenant.client.submitJob(QUICK);
+    // The job's own, and the trial after it.
+    await node.until(() => node.calls >= calls + 2);
+    await expect.poll(async () => (await tenant.client.job(id))?.state).toBe('QUEUED');
+    node.reply = 'ok';
+    const events = await eventsOf(tenant, id);
+    expect(events.at(-1)?.type).toBe('COMPLETED');
+    expect(events.filter((event) => event.type === 'STARTED')).toHaveLength(2);
+    expect(await app.sql('select attempts from job where id = $1', [id])).toEqual([{ attempts: 1 }]);
+  });
+
+  it('others rightly and one job wrongly is asked by it again twice, and then the job ends, uncharged', async () => {
+    node.reply = ({ raw_input_contents = [] }) =>
+      raw_input_contents.some((bytes) => bytes.some((byte) => byte !== 0)) ? 'short-output' : 'ok';
     const { job, events } = await runJob(tenant, QUICK);
-    expect(job.state).toBe('FAILED');
+    expect(job).toMatchObject({ state: 'FAILED', error: { code: 'NODE_UNAVAILABLE' } });
     expect(events.filter((event) => event.type === 'STARTED')).toHaveLength(3);
     expect(events.filter((event) => event.type === 'REQUEUED')).toHaveLength(2);
     await expectUncharged(job.id);

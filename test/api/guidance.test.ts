@@ -1,20 +1,21 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startNode } from '../../src/node/index.ts';
 import { openBundles } from '../../src/platform/bundles/index.ts';
-import { MODELS, startApp } from '../support/app.ts';
+import { startApp } from '../support/app.ts';
 import type { TestTenant } from '../support/app.ts';
 import { QUICK, runJob } from '../support/jobs.ts';
+import { copyPico } from '../support/models.ts';
 import { silent } from '../support/node.ts';
 import { decodePixels } from '../support/pixels.ts';
 
 /** A models folder with pico as it is, and as a variant that has only the plain U-Net. */
 async function withPlainVariant(): Promise<string> {
   const models = await mkdtemp(join(tmpdir(), 'darkroom-test-models-'));
-  await cp(join(MODELS, 'pico'), join(models, 'pico'), { recursive: true });
-  await cp(join(MODELS, 'pico'), join(models, 'plain'), { recursive: true });
+  await copyPico(models);
+  await copyPico(models, 'plain');
   const file = join(models, 'plain', 'manifest.json');
   const manifest = JSON.parse(await readFile(file, 'utf8'));
   delete manifest.parts.unet_cfg;

@@ -104,4 +104,28 @@ describe('a job whose record is damaged', () => {
       data: { jobCancel: { job: { id: ids[0], state: 'CANCELLED' }, userErrors: [] } },
     });
   });
+
+  it.each(['{"colour":"red"}', 'null', '[{"key":"colour","value":7}]'])(
+    'is told without its metadata when these are %s, and breaks no page',
+    async (damaged) => {
+      const tenant = await app.createTenant();
+      const metadata = [{ key: 'colour', value: 'red' }];
+      const sound = await tenant.client.submitJob({ ...QUICK, metadata });
+      const { id } = await tenant.client.submitJob({ ...QUICK, metadata });
+      await app.sql('update job set metadata = $2::jsonb where id = $1', [id, damaged]);
+      const { data, errors } = await app.request(
+        tenant,
+        '{ jobs { nodes { id steps metadata { key value } } } }',
+      );
+      expect(data).toEqual({
+        jobs: {
+          nodes: [
+            { id, steps: 4, metadata: null },
+            { id: sound.id, steps: 4, metadata },
+          ],
+        },
+      });
+      expect(errors.map(({ extensions }) => extensions['code'])).toEqual(['INTERNAL']);
+    },
+  );
 });

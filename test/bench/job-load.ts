@@ -16,8 +16,8 @@ interface JobNode {
   readonly finishedAt: string | null;
 }
 
-/** The model's own size, steps, scheduler and guidance, and no previews: the bare loop makes none either. */
-const PROMPT = 'a red apple, blue background';
+/** The model's own size, steps, scheduler and guidance, and no previews: the references make none either. */
+export const PROMPT = 'a red apple, blue background';
 
 // Asking costs the platform work of its own, which is not what is measured: one question for all jobs
 // under way, and seldom beside the seconds that a picture takes with ten at a time.

@@ -45,7 +45,9 @@ const program = new Command('bench')
 program.addCommand(
   benchCommand(host, benchServe)
     .name('serve')
-    .description('pictures per second of ten clients, against a bare ONNX Runtime loop'),
+    .description(
+      'pictures per second of ten clients, against a bare ONNX Runtime loop and against diffusers, on PyTorch and on ONNX Runtime',
+    ),
 );
 program.addCommand(
   benchCommand(host, benchStart)

@@ -1,6 +1,6 @@
 import type { Connection } from '../../src/platform/db/connect.ts';
 import type { ObjectStore } from '../../src/platform/objects/index.ts';
-import { decodePixels } from '../support/pixels.ts';
+import { decodePixels, levelsApart } from '../support/pixels.ts';
 import type { Violation } from './violation.ts';
 
 /** A job of a quiet run, and the ones of the run that ordered the same pictures. */
@@ -67,8 +67,7 @@ async function differenceOf(
   // What a lossy format makes of a difference says nothing about the difference.
   if (one.format !== 'PNG') return null;
   const [first, second] = await Promise.all([one, other].map((row) => pixelsOf(objects, row.object_key)));
-  if (!first || !second || first.length !== second.length) return Infinity;
-  return first.reduce((most, value, index) => Math.max(most, Math.abs(value - (second[index] ?? 0))), 0);
+  return first && second ? levelsApart(first, second) : Infinity;
 }
 
 async function pixelsOf(objects: Pick<ObjectStore, 'open'>, key: string): Promise<Buffer | null> {

@@ -48,7 +48,8 @@ beforeEach(async () => {
 
 async function submitAndClaim(count: number, holder = newId('dispatcher')): Promise<readonly string[]> {
   for (let index = 0; index < count; index += 1) await tenant.client.submitJob(QUICK);
-  const jobs = await scheduling.claim({ holder, engineKey: 'pico:1', rows: count, leaseMs: 60_000 });
+  const parts = ['text_encoder', 'unet_cfg', 'vae_decoder'];
+  const jobs = await scheduling.claim({ holder, engineKey: 'pico:1', parts, rows: count, leaseMs: 60_000 });
   return jobs.map(({ id }) => id);
 }
 

@@ -38,7 +38,14 @@ async function leaseRuns(): Promise<boolean> {
   return rows.length > 0;
 }
 
-const ENGINE = { model: 'pico', version: 1, fingerprint: 'x', instances: 1, batchMax: 8 };
+const ENGINE = {
+  model: 'pico',
+  version: 1,
+  fingerprint: 'x',
+  parts: ['unet', 'vae_decoder'],
+  instances: 1,
+  batchMax: 8,
+};
 
 describe('a node whose lease ran out', () => {
   it('goes on with its holder when nobody took it, without being taken anew', async () => {
@@ -91,6 +98,16 @@ describe('a node that was taken by a hold whose answer was lost', () => {
     expect(await fleet.renew(known, mine)).toHaveLength(1);
     expect(await fleet.hold(known, mine)).toMatchObject([{ name: 'two' }]);
   });
+});
+
+it('a ready node is listed with its engines and the models that these consist of', async () => {
+  const [node] = await fleet.hold([], holdOf());
+  if (!node) throw new Error('nothing was held');
+  await fleet.markReady(node, [ENGINE, { ...ENGINE, version: 2, parts: ['unet', 'unet_cfg'] }]);
+
+  expect(await fleet.list()).toMatchObject([
+    { engines: ['pico:1', 'pico:2'], models: ['pico.unet', 'pico.unet_cfg', 'pico.vae_decoder'] },
+  ]);
 });
 
 it('a node that is added again under another name is what it was, and its holder goes on', async () => {

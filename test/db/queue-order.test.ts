@@ -15,6 +15,7 @@ import { createDatabase } from '../support/database.ts';
 import { QUICK } from '../support/jobs.ts';
 
 const newId = createIds(systemClock, systemRandom);
+const PARTS = ['text_encoder', 'unet', 'unet_cfg', 'vae_decoder'];
 const silentBell = { ring: async () => true };
 
 let app: TestApp;
@@ -47,9 +48,13 @@ beforeEach(async () => {
 
 const submit = () => tenant.client.submitJob(QUICK);
 
-async function claim(): Promise<ClaimedJob> {
-  const request = { holder: newId('dispatcher'), engineKey: 'pico:1', rows: 1, leaseMs: 60_000 };
-  const [job] = await scheduling.claim(request);
+function claim(more: { readonly parts?: readonly string[]; readonly rows?: number }) {
+  const request = { holder: newId('dispatcher'), engineKey: 'pico:1', leaseMs: 60_000 };
+  return scheduling.claim({ ...request, parts: PARTS, rows: 1, ...more });
+}
+
+async function claimOne(): Promise<ClaimedJob> {
+  const [job] = await claim({});
   if (!job) throw new Error('nothing was claimed');
   return job;
 }
@@ -58,24 +63,53 @@ describe('the queue', () => {
   it('goes by when a job was made, not by what its id says', async () => {
     const [first, second] = [await submit(), await submit()];
     await app.sql(`update job set created_at = created_at - interval '1 minute' where id = $1`, [second.id]);
-    expect(await claim()).toMatchObject({ id: second.id });
-    expect(await claim()).toMatchObject({ id: first.id });
+    expect(await claimOne()).toMatchObject({ id: second.id });
+    expect(await claimOne()).toMatchObject({ id: first.id });
   });
 
-  it('reads the queue of an engine in its order from an index, however much waits', async () => {
+  it('reads the queue of an engine in its order from an index, however much waits for it or for another', async () => {
     const { id } = await submit();
     await app.sql(
       `insert into job (tenant_id, id, key_id, variant_owner_id, variant_id, version_id, engine_key, recipe, metadata,
-         total_steps, credits, last_sequence, created_at)
+         parts, total_steps, credits, last_sequence, created_at)
        select tenant_id, id || n, key_id, variant_owner_id, variant_id, version_id, 'other:' || n % 3, recipe, metadata,
-         total_steps, credits, 1, now() - make_interval(secs => n) from job, generate_series(1, 3000) n where id = $1`,
+         'unet' || case n % 2 when 0 then '_cfg' else '' end, total_steps, credits, 1,
+         now() - make_interval(secs => n) from job, generate_series(1, 3000) n where id = $1`,
       [id],
     );
     await app.sql('analyze job');
-    const rows = await dispatcherDb.$queryRaw<{ 'QUERY PLAN': string }[]>`explain ${dueJobs('other:1', 8)}`;
+    const rows = await dispatcherDb.$queryRaw<
+      { 'QUERY PLAN': string }[]
+    >`explain ${dueJobs({ engineKey: 'other:1', parts: PARTS, rows: 8 })}`;
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
     expect(plan).toMatch(/Index Scan using job_claim/);
+    expect(plan).toMatch(/Index Cond: .*parts = called\.parts/);
     expect(plan).not.toMatch(/Sort|Seq Scan/);
+  });
+});
+
+describe('the parts that a job calls', () => {
+  it('are served by whoever is given it: those that lack one pass over it, and leave them to one that has it', async () => {
+    const guided = await submit();
+    const plain = await tenant.client.submitJob({ ...QUICK, guidanceScale: 1 });
+    const without = (part: string) => PARTS.filter((each) => each !== part);
+    expect(await claim({ parts: without('vae_decoder') })).toEqual([]);
+    expect(await claim({ parts: without('unet_cfg') })).toMatchObject([{ id: plain.id }]);
+    expect(await claim({ parts: without('unet') })).toMatchObject([{ id: guided.id }]);
+  });
+
+  it('say nothing of its turn: the oldest goes first', async () => {
+    const ids: string[] = [];
+    for (const guidanceScale of [1, 4, 4, 1, 1, 4])
+      ids.push((await tenant.client.submitJob({ ...QUICK, guidanceScale })).id);
+    expect((await claim({ rows: 4 })).map(({ id }) => id).toSorted()).toEqual(ids.slice(0, 4));
+    expect((await claim({ rows: 4 })).map(({ id }) => id).toSorted()).toEqual(ids.slice(4));
+  });
+
+  it('may be unknown, of jobs of an earlier version: whoever serves the engine takes them', async () => {
+    const { id } = await submit();
+    await app.sql(`update job set parts = '' where id = $1`, [id]);
+    expect(await claim({})).toMatchObject([{ id }]);
   });
 });
 
@@ -84,7 +118,7 @@ describe('times', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: systemClock.nowMs() + 24 * 3_600_000 });
     try {
       const { id } = await submit();
-      const job = await claim();
+      const job = await claimOne();
       const { tenantId, fence, nextSequence } = job;
       const progress = { tenantId, jobId: job.id, fence, sequence: nextSequence, step: 1, preview: null };
       await scheduling.progress([{ ...progress, type: 'STEP' }]);

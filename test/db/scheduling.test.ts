@@ -55,9 +55,11 @@ beforeEach(async () => {
     where state in ('QUEUED', 'RUNNING')`);
 });
 
+const PARTS = ['text_encoder', 'unet', 'unet_cfg', 'vae_decoder'];
+
 const submit = () => tenant.client.submitJob(QUICK);
 const claim = (rows = 1, holder = newId('dispatcher')) =>
-  scheduling.claim({ holder, engineKey: 'pico:1', rows, leaseMs: LEASE_MS });
+  scheduling.claim({ holder, engineKey: 'pico:1', parts: PARTS, rows, leaseMs: LEASE_MS });
 
 async function claimOne(): Promise<ClaimedJob> {
   const [job] = await claim();
@@ -101,7 +103,7 @@ describe('claiming', () => {
 
   it('takes only what the engines serve', async () => {
     await submit();
-    const request = { holder: newId('dispatcher'), rows: 5, leaseMs: LEASE_MS };
+    const request = { holder: newId('dispatcher'), parts: PARTS, rows: 5, leaseMs: LEASE_MS };
     expect(await scheduling.claim({ ...request, engineKey: 'pico:2' })).toEqual([]);
   });
 

@@ -129,6 +129,7 @@ describe('nodes that an operator has added', () => {
         isHosted: false,
         holder: expect.stringMatching(/^dsp_/),
         engines: ['pico:1'],
+        models: expect.arrayContaining(['pico.unet_cfg', 'pico.vae_decoder']),
       },
     ]);
 

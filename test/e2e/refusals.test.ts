@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { access, cp, mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../support/processes.ts';
 import { complaintsIn, runDarkroom, startDarkroom } from '../support/processes.ts';
 import { familyOf, processesIn, survivorsOf } from '../support/process-table.ts';
-import { MODELS } from '../support/models.ts';
+import { copyPico } from '../support/models.ts';
 import type { Sandbox } from '../support/sandbox.ts';
 import { createSandbox } from '../support/sandbox.ts';
 
@@ -78,7 +78,7 @@ describe.concurrent('start refuses', () => {
     ['vocabulary', 'tokenizer/vocab.json', (file: string) => rm(file), /cannot be read.*Restore it/],
   ])('a bundle whose %s is not what it was, and names the file', async (_, file, damage, line) => {
     await using sandbox = await createSandbox();
-    await cp(`${MODELS}/pico`, sandbox.at('models', 'pico'), { recursive: true });
+    await copyPico(sandbox.at('models'));
     await damage(sandbox.at('models', 'pico', file));
 
     const args = [...START, '--models', sandbox.at('models'), '--data', sandbox.at('data')];

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KserveClient } from '../../src/platform/kserve/index.ts';
 import { connectKserve } from '../../src/platform/kserve/index.ts';
 import { copyPico } from '../support/models.ts';
-import { decodePixels } from '../support/pixels.ts';
+import { decodePixels, levelsApart } from '../support/pixels.ts';
 import { ask, draw, runJson } from '../support/platform.ts';
 import type { ReadyLine } from '../support/platform.ts';
 import type { Sandbox } from '../support/sandbox.ts';
@@ -78,7 +78,8 @@ describe.skipIf(isTritonSkipped)('a platform whose node is a real Triton', () =>
     await using embedded = await startOn('embedded', null);
     const here = await pixelsOf(embedded.door, 'embedded');
     expect(there).toHaveLength(2);
-    for (const [at, picture] of there.entries()) expect(distance(picture, here[at])).toBeLessThanOrEqual(1);
+    for (const [at, picture] of there.entries())
+      expect(levelsApart(picture, here[at])).toBeLessThanOrEqual(1);
   });
 
   it('lets a job whose model is unloaded wait until it is loaded again', async () => {
@@ -100,10 +101,4 @@ async function stateOfNewest(door: Door): Promise<string | undefined> {
   const query = '{ jobs(first: 1) { nodes { state } } }';
   const { jobs } = await ask<{ jobs: { nodes: readonly { state: string }[] } }>(door, query);
   return jobs.nodes[0]?.state;
-}
-
-/** The largest difference between two pictures, of 255; infinite when their sizes differ. */
-function distance(a: Uint8Array, b: Uint8Array | undefined): number {
-  if (a.length !== b?.length) return Infinity;
-  return a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - (b[i] ?? Infinity))), 0);
 }

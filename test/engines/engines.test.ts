@@ -87,7 +87,7 @@ describe('engines on a KServe node', () => {
       'FAILED',
       'request',
     ],
-    [{ code: status.INTERNAL, details: "Stub process 'u_0_0' is not healthy." }, 'FAILED', 'node'],
+    [{ code: status.INTERNAL, details: "Stub process 'u_0_0' is not healthy." }, 'CRASHED', 'node'],
     [{ code: status.INTERNAL, details: 'Failed to allocate memory for requested buffer' }, 'FAILED', 'node'],
     [{ code: status.INTERNAL, details: 'CUDA out of memory. Tried to allocate' }, 'FAILED', 'node'],
     [{ code: status.UNIMPLEMENTED, details: 'no such method' }, 'REFUSED', 'node'],

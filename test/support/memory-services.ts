@@ -301,7 +301,7 @@ function jobOf({ tenantId }: Actor, { metadata, ...submission }: JobSubmission):
     state: 'QUEUED',
     variantId: variant.id,
     readSettings: () => ({ settings, prompt: TOKENS, negativePrompt: TOKENS }),
-    metadata: metadata ?? [],
+    readMetadata: () => metadata ?? [],
     step: 0,
     totalSteps: settings.steps,
     createdAt: new Date(0),

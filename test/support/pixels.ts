@@ -16,3 +16,9 @@ export async function formatOf(file: Uint8Array): Promise<string> {
   openReaders();
   return (await sharp(file).metadata()).format;
 }
+
+/** The largest difference between two pictures, of 255; infinite when their sizes differ or one is not there. */
+export function levelsApart(a: Uint8Array, b: Uint8Array | undefined): number {
+  if (a.length !== b?.length) return Infinity;
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? Infinity))), 0);
+}

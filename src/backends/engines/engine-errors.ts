@@ -15,7 +15,7 @@ const BY_REASON: Readonly<Record<KserveReason, Verdict>> = {
   TOO_LARGE: ['REFUSED', 'request'],
   // Another node may have more memory, or memory that is not fragmented.
   OUT_OF_MEMORY: ['FAILED', 'node'],
-  WORKER_DIED: ['FAILED', 'node'],
+  WORKER_DIED: ['CRASHED', 'node'],
   BROKEN_ANSWER: ['BAD_ANSWER', 'node'],
   // Of inputs it never comes this far: they are sent again, as bytes.
   REGION_UNKNOWN: ['FAILED', 'node'],

@@ -2,7 +2,7 @@ import type { NodeConnector } from '../../dispatcher/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Random } from '../../kernel/random.ts';
 import { connectKserve, isLoopback } from '../../platform/kserve/index.ts';
-import { createEngines, describeNode, openInputRegions } from '../engines/index.ts';
+import { createEngines, describeNode, loadModel, openInputRegions, unloadModel } from '../engines/index.ts';
 
 export interface KserveConnectorDeps {
   /** How long one call may take, in milliseconds. */
@@ -35,6 +35,8 @@ export function createKserveConnector({
       return {
         engines: createEngines({ client, regions }),
         describe: (signal) => describeNode(client, signal),
+        unload: (model, signal) => unloadModel(client, model, signal),
+        load: (model, signal) => loadModel(client, model, signal),
         async [Symbol.asyncDispose]() {
           await regions?.[Symbol.asyncDispose]();
           await client[Symbol.asyncDispose]();

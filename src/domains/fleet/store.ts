@@ -15,6 +15,8 @@ export interface EngineRecord {
   readonly model: string;
   readonly version: number;
   readonly fingerprint: string;
+  /** Which of the model's parts the node serves, sorted. */
+  readonly parts: readonly string[];
   readonly instances: number;
   readonly batchMax: number;
 }
@@ -32,6 +34,8 @@ export interface NodeRecord {
   readonly holder: Id<'dispatcher'> | null;
   /** What it served when it was last looked at: `pico:1`. */
   readonly engines: readonly string[];
+  /** The models of which these consist: a job that calls another one waits for another node. */
+  readonly models: readonly string[];
 }
 
 export interface NewNode {
@@ -68,7 +72,10 @@ export function listNodes(tx: Tx): Promise<readonly NodeRecord[]> {
   return tx.$queryRaw<NodeRecord[]>`
     select name, address, state, is_hosted as "isHosted",
       case when lease_until > clock_timestamp() then holder end as holder,
-      array(select e.model || ':' || e.version from engine e where e.node_id = node.id order by 1) as engines
+      array(select e.model || ':' || e.version from engine e where e.node_id = node.id order by 1) as engines,
+      array(
+        select distinct e.model || '.' || part from engine e, unnest(e.parts) part where e.node_id = node.id order by 1
+      ) as models
     from node order by name, id`;
 }
 
@@ -143,5 +150,7 @@ export async function replaceEngines(
   engines: readonly EngineRecord[],
 ): Promise<void> {
   await tx.engine.deleteMany({ where: { nodeId: node.id } });
-  await tx.engine.createMany({ data: engines.map((engine) => ({ ...engine, nodeId: node.id })) });
+  await tx.engine.createMany({
+    data: engines.map((engine) => ({ ...engine, parts: [...engine.parts], nodeId: node.id })),
+  });
 }

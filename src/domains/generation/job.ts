@@ -80,7 +80,8 @@ export interface Job {
   readonly variantId: Id<'variant'>;
   /** Throws for a job whose record is damaged, each time the same error; all else of it can be told. */
   readonly readSettings: () => SettledJob;
-  readonly metadata: readonly MetadataEntry[];
+  /** As `readSettings`. */
+  readonly readMetadata: () => readonly MetadataEntry[];
   /** Finished U-Net evaluations of the slowest picture. */
   readonly step: number;
   readonly totalSteps: number;

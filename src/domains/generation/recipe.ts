@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from '../../diffusion/index.ts';
-import { once } from '../../kernel/once.ts';
 import type { SettledJob, TokenizedPrompt } from './job.ts';
 import { OUTPUT_FORMATS } from './job.ts';
+import { readerOf } from './stored-json.ts';
 
 /** Everything that decides a job's pictures, frozen when it is submitted. */
 export interface Recipe extends SettledJob {
@@ -51,12 +51,7 @@ export function parseRecipe(json: unknown): Recipe {
 
 /** Reads a recipe when it is asked for, once. One that cannot be read throws the same error each time. */
 export function recipeReader(json: unknown): () => Recipe {
-  const read = once(() => recipe.safeParse(json));
-  return () => {
-    const { data, error } = read();
-    if (error) throw error;
-    return data;
-  };
+  return readerOf(recipe, json);
 }
 
 export function toRecipeJson(value: Recipe) {

@@ -3,6 +3,7 @@ import { Prisma } from '../../generated/prisma/client.ts';
 import type { Id } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import type { Image, Job, JobErrorCode, JobState, MetadataEntry } from './job.ts';
+import { metadataReader } from './metadata.ts';
 import type { Recipe } from './recipe.ts';
 import { recipeReader, toRecipeJson } from './recipe.ts';
 
@@ -26,6 +27,8 @@ export interface NewJob {
   readonly variantId: Id<'variant'>;
   readonly versionId: Id<'version'>;
   readonly engineKey: string;
+  /** Which parts of the engine it calls, sorted: only a node that serves them all is given it. */
+  readonly parts: readonly string[];
   readonly recipe: Recipe;
   readonly metadata: readonly MetadataEntry[];
   readonly totalSteps: number;
@@ -33,10 +36,11 @@ export interface NewJob {
 }
 
 export async function insertJob(tx: Tx, job: NewJob): Promise<Job> {
-  const { recipe, metadata, ...columns } = job;
+  const { recipe, metadata, parts, ...columns } = job;
   const row = await tx.job.create({
     data: {
       ...columns,
+      parts: parts.join(' '),
       recipe: toRecipeJson(recipe),
       metadata: metadata.map(({ key, value }) => ({ key, value })),
       lastSequence: 1,
@@ -166,8 +170,7 @@ function toJob(row: JobRow): Job {
     state: row.state,
     variantId: row.variantId as Id<'variant'>,
     readSettings: recipeReader(row.recipe),
-    // A value of JSON is plain data; its shape is what `insertJob` wrote.
-    metadata: row.metadata as unknown as readonly MetadataEntry[],
+    readMetadata: metadataReader(row.metadata),
     step: row.step,
     totalSteps: row.totalSteps,
     createdAt: row.createdAt,

@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../../diffusion/index.ts';
-import { compilePlan, resolveSettings, validate } from '../../diffusion/index.ts';
+import { compilePlan, partsOf, resolveSettings, validate } from '../../diffusion/index.ts';
 import { DomainError } from '../../kernel/errors.ts';
 import type { Id } from '../../kernel/ids.ts';
 import { unitInterval } from '../../kernel/random.ts';
@@ -95,6 +95,7 @@ async function create(
     variantId: variant.id,
     versionId: variant.live.id,
     engineKey: engineKeyOf(variant.name, variant.live.number),
+    parts: partsOf(work),
     recipe: freeze(deps, variant, settings),
     metadata: submission.metadata ?? [],
     totalSteps: work.totalSteps,

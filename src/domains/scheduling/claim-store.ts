@@ -33,6 +33,8 @@ export interface ClaimedJob {
 export interface ClaimRequest {
   readonly holder: Id<'dispatcher'>;
   readonly engineKey: string;
+  /** Which parts the engine serves; jobs that call another one are left for a node that has it. */
+  readonly parts: readonly string[];
   /** How many U-Net rows there is room for. */
   readonly rows: number;
   readonly leaseMs: number;
@@ -60,18 +62,32 @@ export interface ClaimRow {
   readonly last_sequence: number;
 }
 
-/** The oldest `limit` jobs of an engine that may be claimed now, locked; read from the index `job_claim` in its order. */
-export function dueJobs(engineKey: string, limit: number): Prisma.Sql {
+/**
+ * Jobs of an engine that may be claimed now, locked: of each set of parts that jobs call and the engine serves, the
+ * oldest `limit`. The sets come from the index `job_claim`, one look for each, and the jobs of a set from the same
+ * index in its order: what the engine cannot run costs nothing, however much of it waits.
+ */
+export function dueJobs({ engineKey, parts, rows }: Omit<ClaimRequest, 'holder' | 'leaseMs'>): Prisma.Sql {
   return Prisma.sql`
-    select tenant_id, id, created_at, case jsonb_typeof(recipe -> 'settings' -> 'imageCount')
-      when 'number' then least(greatest((recipe -> 'settings' -> 'imageCount')::numeric, 1), ${ROWS_BOUND}::int)::int
-      else 1 end as rows
-    from job
-    where state = 'QUEUED' and engine_key = ${engineKey}
-      and (not_before is null or not_before <= clock_timestamp())
-    order by created_at, id
-    limit ${limit}
-    for no key update skip locked`;
+    with recursive called as (
+      (select parts from job where state = 'QUEUED' and engine_key = ${engineKey} order by parts limit 1)
+      union all
+      select (select job.parts from job where state = 'QUEUED' and engine_key = ${engineKey} and job.parts > called.parts
+        order by job.parts limit 1)
+      from called where called.parts is not null
+    )
+    select due.* from called cross join lateral (
+      select tenant_id, id, created_at, case jsonb_typeof(recipe -> 'settings' -> 'imageCount')
+        when 'number' then least(greatest((recipe -> 'settings' -> 'imageCount')::numeric, 1), ${ROWS_BOUND}::int)::int
+        else 1 end as rows
+      from job
+      where state = 'QUEUED' and engine_key = ${engineKey} and job.parts = called.parts
+        and (not_before is null or not_before <= clock_timestamp())
+      order by created_at, id
+      limit ${rows}
+      for no key update skip locked
+    ) as due
+    where string_to_array(called.parts, ' ') <@ ${[...parts]}::text[]`;
 }
 
 /**
@@ -82,10 +98,10 @@ export function dueJobs(engineKey: string, limit: number): Prisma.Sql {
  */
 export async function claimJobs(
   tx: Tx,
-  { holder, engineKey, rows: room, leaseMs }: ClaimRequest,
+  { holder, rows: room, leaseMs, ...engine }: ClaimRequest,
 ): Promise<Claimed> {
   const rows = await tx.$queryRaw<ClaimRow[]>`
-    with due as (${dueJobs(engineKey, room)}), fitting as (
+    with due as (${dueJobs({ ...engine, rows: room })}), fitting as (
       select tenant_id, id, rows, sum(rows) over (order by created_at, id) - rows as before from due
     )
     update job set state = 'RUNNING', holder = ${holder}, fence = fence + 1, step = 0, not_before = null,

@@ -17,6 +17,7 @@ export const Job: JobResolvers = {
   promptIsTruncated: ({ readSettings }) => readSettings().prompt.isTruncated,
   negativePromptTokens: ({ readSettings }) => readSettings().negativePrompt.tokenCount,
   negativePromptIsTruncated: ({ readSettings }) => readSettings().negativePrompt.isTruncated,
+  metadata: ({ readMetadata }) => readMetadata(),
   images: ({ id }, _args, { loaders }) => loaders.images.load(id),
   events: ({ id }, _args, { loaders }) => loaders.history.load(id),
 };
