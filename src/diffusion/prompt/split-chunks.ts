@@ -19,7 +19,7 @@ export interface ChunkRules {
   readonly comma: number | null;
 }
 
-/** As in the reference by default: a phrase of more tokens than this is cut where the chunk is full. */
+/** As in the reference by default: a phrase of more tokens, the comma before it included, is cut where the chunk is full. */
 const PHRASE_MAX = 20;
 
 /**

@@ -1,6 +1,7 @@
 """What the configurations of a diffusers folder say about shapes, scales and the prediction."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from darkroom_export.bundle import read_json
@@ -43,7 +44,16 @@ def read_traits(layout: Layout) -> Traits:
         raise ExportError(f"{unet} attends to a width of {width}, and {text_encoder} gives {traits.hidden_size}.")
     if picture.get("shift_factor") is not None or picture.get("latents_mean") is not None:
         raise ExportError(f"{vae} shifts its latents, and the engine contract has a scaling factor alone.")
+    _check_words(layout.tokenizer / "tokenizer_config.json", traits.vocabulary)
     return traits
+
+
+def _check_words(config: Path, rows: int) -> None:
+    """Words of textual inversion are saved in two places, and an engine does not look beyond its table's end."""
+    words = read_json(config).get("added_tokens_decoder") or {}
+    beyond = [word for word in words if int(word) >= rows]
+    if beyond:
+        raise ExportError(f"{config} has token {beyond[0]}, and the text encoder's table has {rows} rows.")
 
 
 def _to_traits(*configs: dict[str, Any]) -> Traits:

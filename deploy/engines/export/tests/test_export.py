@@ -166,6 +166,7 @@ def test_settings_that_no_platform_would_take_are_refused(source, tmp_path, caps
         ("unet/config.json", {"addition_embed_type": "text_time"}, "asks for addition_embed_type"),
         ("unet/config.json", {"cross_attention_dim": 32}, "attends to a width of 32"),
         ("vae/config.json", {"shift_factor": 0.1}, "shifts its latents"),
+        ("tokenizer/tokenizer_config.json", {"added_tokens_decoder": {"100": {"content": "<cat>"}}}, "has token 100"),
     ],
 )
 def test_what_the_contract_has_no_place_for_is_refused(copy, capsys, path, change, reason):
