@@ -122,7 +122,7 @@ describe('every scheduler', () => {
         const isTrained = ({ timestep }: Evaluation) => timestep >= 0 && timestep < config.trainTimesteps;
         expect(evaluations.every(isTrained)).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
   });
 
