@@ -122,7 +122,7 @@ describe('every scheduler', () => {
         const isTrained = ({ timestep }: Evaluation) => timestep >= 0 && timestep < config.trainTimesteps;
         expect(evaluations.every(isTrained)).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
   });
 
@@ -177,11 +177,13 @@ describe('every scheduler', () => {
     fc.assert(
       fc.property(runs, stepCounts, ({ name, seed, ...request }, steps) => {
         const plan = planSchedule(name, steps, request);
-        // The strides of DDIM and PNDM do not meet the timesteps of `linspace`: their last step starts from far more
-        // noise than its timestep says, and takes all of it off only where it goes to the clean signal.
+        // The strides of DDIM do not meet the timesteps of `linspace`: its last step starts from far more noise than
+        // its timestep says, and takes all of it off only where it goes to the clean signal.
         const { timestepSpacing, setAlphaToOne } = request.config;
-        const isStriding = timestepSpacing === 'linspace' && (name === 'DDIM' || name === 'PNDM');
-        fc.pre(!isStriding || (name === 'DDIM' && setAlphaToOne === true));
+        fc.pre(name !== 'DDIM' || timestepSpacing !== 'linspace' || setAlphaToOne === true);
+        // PNDM strides too, and joins answers of several levels, which are of one kind only for epsilon.
+        const isEven = timestepSpacing === 'leading' && request.config.predictionType === 'epsilon';
+        fc.pre(name !== 'PNDM' || isEven);
         const clean = torchNormal(seed + 500n, SIZE);
         const isVariancePreserving = plan.initSigma === 1;
         const { latents } = denoise(name, plan, {
