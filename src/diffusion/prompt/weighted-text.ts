@@ -35,7 +35,7 @@ const FLOAT32_MAX = (2 - 2 ** -23) * 2 ** 127;
  * Never throws. Linear in time and without recursion, whatever the nesting: each bracket learns its factor
  * when it is closed, and one more pass multiplies the factors of those that are open. Round and square brackets
  * may overlap, for each kind is matched by itself; so a weight is the product of two stacks. Where this differs
- * from the reference is in `docs/adr/0017-prompts.md`.
+ * from the reference is in `docs/adr/0016-prompts.md`.
  */
 export function parseWeightedText(prompt: string): readonly PromptPart[] {
   return joinEqual(weigh(readLexemes(prompt)));

@@ -1,7 +1,7 @@
 """Records how prompts are read and weighed: ids, weights and the states of the bundle's text encoder in torch.
 
 A plain implementation of what AUTOMATIC1111's web UI does with a prompt, written from its rules and with no regard to
-speed. `docs/adr/0017-prompts.md` lists where the rules differ from the web UI's.
+speed. `docs/adr/0016-prompts.md` lists where the rules differ from the web UI's.
 """
 
 import re
