@@ -46,6 +46,13 @@ def test_turing_refuses_the_fp32_products_of_the_other_parts(part):
     assert "FP32 GEMM is not supported" in errors_of(PICO.graph(part), profile_of(PICO, part), "7.5")
 
 
+@pytest.mark.parametrize("capabilities", [("7.5", "8.9"), ("8.9", "7.5")])
+def test_what_one_of_many_capabilities_refuses_is_told_of_that_one_alone(tmp_path, capabilities):
+    """One build for all is refused when one of them cannot run it, wherever it stands."""
+    builds = build_engines(matmul(tmp_path / "fp32.onnx"), {"x": ROWS}, capabilities)
+    assert {build.capability: build.ok for build in builds} == {"7.5": False, "8.9": True}
+
+
 def test_turing_takes_products_in_fp16_alone(tmp_path):
     assert "FP32 GEMM is not supported" in errors_of(matmul(tmp_path / "fp32.onnx"), {"x": ROWS}, "7.5")
     assert errors_of(matmul(tmp_path / "fp16.onnx", HALF, HALF), {"x": ROWS}, "7.5") == ""
