@@ -17,8 +17,11 @@ from darkroom_export.errors import ExportError
 
 Profile = dict[str, list[list[int]]]
 
-# Ampere, Ada and Blackwell.
-CAPABILITIES = ("8.0", "8.6", "8.9", "12.0")
+# Ampere, Ada and Blackwell; Turing before them has matrix products in fp16 alone.
+CAPABILITIES = {"fp32": ("8.0", "8.6", "8.9", "12.0"), "fp16": ("7.5", "8.0", "8.6", "8.9", "12.0")}
+
+# TensorRT-RTX has no codes, so what it says is all there is.
+_NO_FP32_PRODUCTS = "FP32 GEMM is not supported"
 
 _CHILD = Path(__file__).with_name("tensorrt_child.py")
 
@@ -36,6 +39,11 @@ class Build:
     layers: int
     plan_bytes: int
     seconds: float
+
+    @property
+    def lacks_fp32_products(self) -> bool:
+        """Whether it is refused for products in fp32, and would be built with `--precision fp16`."""
+        return any(_NO_FP32_PRODUCTS in error for error in self.errors)
 
 
 def profile_of(bundle: Bundle, part: str) -> Profile:
