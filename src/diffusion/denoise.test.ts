@@ -15,6 +15,9 @@ const plans = fc.constantFrom(...SCHEDULER_NAMES).map((scheduler) => {
   return compilePlan({ manifest, schedulerConfig, settings, promptChunks: 1 });
 });
 const seeds = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+/** Evaluations that the longest memory reaches back, and one that replaces its oldest. */
+const MEMORY_MAX = 5;
+
 const answer = (i: number, size: number) => torchNormal(BigInt(i), size);
 
 describe('denoising a picture', () => {
@@ -83,5 +86,21 @@ describe('denoising a picture', () => {
       }),
       { numRuns: 5 },
     );
+  });
+
+  it.each(SCHEDULER_NAMES)('with %s makes no array once its memory is full', (scheduler) => {
+    const settings = resolveSettings(manifest, { prompt: 'a red apple', seed: 2n, scheduler, steps: 12 });
+    const plan = compilePlan({ manifest, schedulerConfig, settings, promptChunks: 1 });
+    const picture = startPicture(plan, 2n);
+    const arraysOf = () =>
+      Object.values(picture.state)
+        .flat()
+        .filter((each) => typeof each === 'object');
+    for (let i = 0; i < MEMORY_MAX; i += 1) advance(plan, picture, i, answer(i, plan.latentSize));
+    const known = new Set<unknown>(arraysOf());
+    for (let i = MEMORY_MAX; i < plan.totalSteps; i += 1) {
+      advance(plan, picture, i, answer(i, plan.latentSize));
+      expect(arraysOf().filter((each) => !known.has(each))).toEqual([]);
+    }
   });
 });

@@ -1,7 +1,7 @@
 import type { Manifest } from '../kernel/manifest.ts';
 import { scale } from './kernels.ts';
 import type { NormalSource } from './noise/torch-normal.ts';
-import { drawNormal, openTorchNormal } from './noise/torch-normal.ts';
+import { drawNormal, fillNormal, openTorchNormal } from './noise/torch-normal.ts';
 import type { GenerationPlan } from './plan.ts';
 import { schedulerOf } from './schedulers/registry.ts';
 import type { SchedulerState } from './schedulers/scheduler.ts';
@@ -19,6 +19,8 @@ export interface Picture {
   state: SchedulerState;
   /** Where the picture's noise comes from, `latents` drawn first; goes on in `advance`. */
   readonly noise: NormalSource;
+  /** Room for the draws of one evaluation. What is in it means nothing between two calls of `advance`. */
+  readonly draws: readonly Float32Array[];
 }
 
 /**
@@ -29,7 +31,10 @@ export function startPicture(plan: GenerationPlan, seed: bigint): Picture {
   const noise = openTorchNormal(seed);
   const latents = drawNormal(noise, plan.latentSize);
   scale(plan.schedule.initSigma, latents, latents);
-  return { seed, latents, state: schedulerOf(plan.scheduler).start(plan.schedule, plan.latentSize), noise };
+  const state = schedulerOf(plan.scheduler).start(plan.schedule, plan.latentSize);
+  const drawsMax = plan.schedule.evaluations.reduce((most, { draws }) => Math.max(most, draws), 0);
+  const draws = Array.from({ length: drawsMax }, () => new Float32Array(plan.latentSize));
+  return { seed, latents, state, noise, draws };
 }
 
 /** Writes what the U-Net is given at evaluation `i` into `out`, `plan.latentSize` values. */
@@ -49,10 +54,9 @@ export function timestepOf(plan: GenerationPlan, i: number): number {
  */
 export function advance(plan: GenerationPlan, picture: Picture, i: number, modelOutput: Float32Array): void {
   requireSize(plan.latentSize, modelOutput);
-  const { latents, state } = picture;
-  const draws = Array.from({ length: at(plan.schedule.evaluations, i).draws }, () =>
-    drawNormal(picture.noise, plan.latentSize),
-  );
+  const { latents, state, noise } = picture;
+  const draws = picture.draws.slice(0, at(plan.schedule.evaluations, i).draws);
+  for (const draw of draws) fillNormal(noise, draw);
   const input = { latents, output: modelOutput, noise: draws };
   picture.state = schedulerOf(plan.scheduler).step(plan.schedule, i, state, input, latents);
 }

@@ -13,7 +13,7 @@ export { hasNonFinite } from './kernels.ts';
 export type { SchedulerName, SigmaSchedule } from './names.ts';
 export { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
 export type { NormalSource } from './noise/torch-normal.ts';
-export { drawNormal, openTorchNormal, torchNormal } from './noise/torch-normal.ts';
+export { drawNormal, fillNormal, openTorchNormal, torchNormal } from './noise/torch-normal.ts';
 export type { EngineCall, GenerationPlan, PlanInput, PlannedPart } from './plan.ts';
 export { compilePlan, partsOf } from './plan.ts';
 export type { Conditions } from './prompt/conditions.ts';

@@ -5,6 +5,7 @@ import { interruptible } from '../../src/cli/interruptible.ts';
 import { printJson } from '../../src/cli/output.ts';
 import type { Bench } from './bench.ts';
 import { describe, describeMachine, machine } from './figures.ts';
+import { benchDiffusion } from './diffusion.ts';
 import { benchKserve } from './kserve.ts';
 import { benchServe } from './serve.ts';
 import { benchStart } from './start.ts';
@@ -58,5 +59,10 @@ program.addCommand(
   benchCommand(host, benchKserve)
     .name('kserve')
     .description('calls of the KServe driver against bare gRPC, and health calls of a node at work'),
+);
+program.addCommand(
+  benchCommand(host, benchDiffusion)
+    .name('diffusion')
+    .description('guidance, schedulers, noise and tokenizing, against a loop that copies the latents'),
 );
 await program.parseAsync();

@@ -8,6 +8,7 @@ describePythonPackage('the exporter', {
     'python3 -m venv .venv-export && ' +
     '.venv-export/bin/pip install -r deploy/engines/export/requirements-dev.txt',
   guarantees: {
+    'test_autocast.py': 'makes products fp16 for Turing, and draws the same picture to one level',
     'test_checks.py': 'leaves no parameter and nothing that an engine refuses inside any committed graph',
     'test_engines.py': "writes graphs that NVIDIA's compiler takes, and knows what it refuses",
     'test_export.py': 'makes a bundle of a Stable Diffusion folder, or says what stands in the way',

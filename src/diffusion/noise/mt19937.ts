@@ -38,12 +38,17 @@ export function next32(generator: Mt19937): number {
   return (word ^ (word >>> 18)) >>> 0;
 }
 
+/** In the three stretches in which no index runs over the end: a remainder for each would take as long as all else. */
 function twist(generator: Mt19937): void {
   const { words } = generator;
-  for (let k = 0; k < WORDS; k += 1) {
-    const joined = ((words[k] ?? 0) & UPPER) | ((words[(k + 1) % WORDS] ?? 0) & LOWER);
-    const mixed = (joined >>> 1) ^ (joined & 1 ? TWIST : 0);
-    words[k] = (words[(k + MIDDLE) % WORDS] ?? 0) ^ mixed;
-  }
+  const wrap = WORDS - MIDDLE;
+  for (let k = 0; k < wrap; k += 1) words[k] = twisted(words, k, k + 1) ^ (words[k + MIDDLE] ?? 0);
+  for (let k = wrap; k < WORDS - 1; k += 1) words[k] = twisted(words, k, k + 1) ^ (words[k - wrap] ?? 0);
+  words[WORDS - 1] = twisted(words, WORDS - 1, 0) ^ (words[MIDDLE - 1] ?? 0);
   generator.next = 0;
+}
+
+function twisted(words: Uint32Array, k: number, following: number): number {
+  const joined = ((words[k] ?? 0) & UPPER) | ((words[following] ?? 0) & LOWER);
+  return (joined >>> 1) ^ (joined & 1 ? TWIST : 0);
 }

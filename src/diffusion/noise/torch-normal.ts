@@ -31,18 +31,23 @@ export function openTorchNormal(seed: bigint): NormalSource {
   return { generator: seedMt19937(seed), kept: null };
 }
 
+/** `count` new values in an array of the caller's: see `fillNormal`. */
+export function drawNormal(source: NormalSource, count: number): Float32Array {
+  const out = new Float32Array(count);
+  fillNormal(source, out);
+  return out;
+}
+
 /**
- * `count` new values; the caller owns the array.
+ * Fills `out` with new values.
  *
  * Two algorithms, as torch has them (`normal_fill` and `normal_distribution` in ATen): a draw of 16
  * values or more is made in blocks of 16, a shorter one value by value in double. The
  * second keeps one value in hand between draws, and block draws in between leave it there.
  */
-export function drawNormal(source: NormalSource, count: number): Float32Array {
-  const out = new Float32Array(count);
-  if (count >= BLOCK) fillBlocks(source.generator, out);
-  else for (let k = 0; k < count; k += 1) out[k] = drawOne(source);
-  return out;
+export function fillNormal(source: NormalSource, out: Float32Array): void {
+  if (out.length >= BLOCK) fillBlocks(source.generator, out);
+  else for (let k = 0; k < out.length; k += 1) out[k] = drawOne(source);
 }
 
 /** Box and Muller, the sine half kept for the next call. */
@@ -74,11 +79,12 @@ function uniform24(generator: Mt19937): number {
  * the block before it. That is torch's rule and part of what a seed means.
  */
 function fillBlocks(generator: Mt19937, out: Float32Array): void {
-  for (let k = 0; k < out.length; k += 1) out[k] = uniform24(generator);
-  for (let start = 0; start + BLOCK <= out.length; start += BLOCK) transformBlock(out, start);
-  if (out.length % BLOCK === 0) return;
-  const last = out.length - BLOCK;
-  for (let k = last; k < out.length; k += 1) out[k] = uniform24(generator);
+  const { length } = out;
+  for (let k = 0; k < length; k += 1) out[k] = uniform24(generator);
+  for (let start = 0; start + BLOCK <= length; start += BLOCK) transformBlock(out, start);
+  if (length % BLOCK === 0) return;
+  const last = length - BLOCK;
+  for (let k = last; k < length; k += 1) out[k] = uniform24(generator);
   transformBlock(out, last);
 }
 

@@ -13,10 +13,8 @@ interface SdeEvaluation extends TwoStageEvaluation {
   readonly sNoise: number;
 }
 
-/** Between the halves of a step: the latents at its start and the noise of its first half. */
-type SdeState = { readonly starts: readonly Float32Array[]; readonly noises: readonly Float32Array[] };
-
-const none: SdeState = Object.freeze({ starts: [], noises: [] });
+/** For the second half of a step: the latents at its start and the noise of its first half. */
+type SdeState = { readonly start: Float32Array; readonly noise: Float32Array };
 
 /**
  * DPM-Solver++ (SDE) in sigma space (`DPMSolverSDEScheduler` in diffusers, after k-diffusion's `sample_dpmpp_sde`):
@@ -52,9 +50,9 @@ export const dpmSolverSde: Scheduler<SdeState, SdeEvaluation> = {
     };
   },
 
-  start: () => none,
+  start: (_, size) => ({ start: new Float32Array(size), noise: new Float32Array(size) }),
 
-  step({ predictionType, evaluations }, i, { starts, noises }, input, out) {
+  step({ predictionType, evaluations }, i, state, input, out) {
     const { sigma, stage, from, to, draws, sNoise } = at(evaluations, i);
     const { down, up: natural } = splitLevel(from, to);
     const up = natural * sNoise;
@@ -63,22 +61,22 @@ export const dpmSolverSde: Scheduler<SdeState, SdeEvaluation> = {
     const a = (1 - kept) * denoised.fromLatents;
     const b = (1 - kept) * denoised.fromOutput;
     if (stage === 'FIRST') {
-      const start = input.latents.slice();
-      const fresh = draws > 0 ? [drawOf(input).slice()] : [];
-      const noise = fresh.map((each) => [up, each] as const);
+      state.start.set(input.latents);
+      if (draws > 0) state.noise.set(drawOf(input));
+      const noise = draws > 0 ? [[up, state.noise] as const] : [];
       combine([[kept + a, input.latents], [b, input.output], ...noise], out);
-      return to === 0 ? none : { starts: [start], noises: fresh };
+      return state;
     }
     // sigma is where the first half ended.
     const [first, second] = [from - sigma, sigma - to].map((length) => up * Math.sqrt(length / (from - to)));
     const terms = [
-      [kept, at(starts, 0)],
+      [kept, state.start],
       [a, input.latents],
       [b, input.output],
-      [first ?? 0, at(noises, 0)],
+      [first ?? 0, state.noise],
       [second ?? 0, drawOf(input)],
     ] as const;
     combine(terms, out);
-    return none;
+    return state;
   },
 };

@@ -19,10 +19,14 @@ interface SinglestepEvaluation extends Evaluation {
   readonly pair: readonly [start: number, before: number, estimate: number] | null;
 }
 
-/** The latents and the denoised estimate at the start of the pair of steps under way. */
-type SinglestepState = { readonly before: readonly Float32Array[] };
-
-const none: SinglestepState = Object.freeze({ before: [] });
+/** The latents and the denoised estimate at the start of the pair of steps under way, and whether one is. */
+type SinglestepState = {
+  readonly isInPair: 0 | 1;
+  readonly start: Float32Array;
+  readonly startEstimate: Float32Array;
+  /** Room for the estimate of the pair's second step. */
+  readonly estimate: Float32Array;
+};
 
 /**
  * DPM-Solver++ (2S), midpoint form (Lu et al. 2022, "DPM-Solver++", Algorithm 1; `DPMSolverSinglestepScheduler` in
@@ -58,32 +62,38 @@ export const dpmSolverSinglestep: Scheduler<SinglestepState, SinglestepEvaluatio
     };
   },
 
-  start: () => none,
+  start: (_, size) => ({
+    isInPair: 0,
+    start: new Float32Array(size),
+    startEstimate: new Float32Array(size),
+    estimate: new Float32Array(size),
+  }),
 
-  step({ evaluations }, i, { before: [start, startEstimate] }, input, out) {
+  step({ evaluations }, i, state, input, out) {
     const { estimate, single, pair } = at(evaluations, i);
-    const denoised = new Float32Array(out.length);
-    estimateInto(estimate, input, denoised);
-    if (pair && start && startEstimate) {
+    const { isInPair, start, startEstimate } = state;
+    if (pair && isInPair === 1) {
+      estimateInto(estimate, input, state.estimate);
       combine(
         [
           [pair[0], start],
           [pair[1], startEstimate],
-          [pair[2], denoised],
+          [pair[2], state.estimate],
         ],
         out,
       );
-      return none;
+      return { ...state, isInPair: 0 };
     }
-    const here = input.latents.slice();
+    start.set(input.latents);
+    estimateInto(estimate, input, startEstimate);
     combine(
       [
-        [single[0], here],
-        [single[1], denoised],
+        [single[0], start],
+        [single[1], startEstimate],
       ],
       out,
     );
-    return { before: [here, denoised] };
+    return { ...state, isInPair: 1 };
   },
 };
 

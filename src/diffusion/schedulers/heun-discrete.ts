@@ -6,7 +6,7 @@ import type { Scheduler } from './scheduler.ts';
 import { at } from './scheduler.ts';
 import { initialSigma, SIGMA_SPACE_SCHEDULES, sigmaSpace, sigmaSpaceLevels } from './sigma-space.ts';
 import type { TwoStageEvaluation, TwoStageState } from './two-stage.ts';
-import { betweenSteps, interleave, startOf } from './two-stage.ts';
+import { interleave, startTwoStage } from './two-stage.ts';
 
 const { fround } = Math;
 
@@ -37,7 +37,7 @@ export const heunDiscrete: Scheduler<TwoStageState, TwoStageEvaluation> = {
     };
   },
 
-  start: () => betweenSteps,
+  start: startTwoStage,
 
   step({ predictionType, evaluations }, i, state, input, out) {
     const { sigma, stage, from, to } = at(evaluations, i);
@@ -45,21 +45,20 @@ export const heunDiscrete: Scheduler<TwoStageState, TwoStageEvaluation> = {
     const dt = to - from;
     if (stage === 'SECOND') {
       const terms = [
-        [1, startOf(state)],
+        [1, state.kept],
         [(dt / 2) * slope.fromLatents, input.latents],
         [(dt / 2) * slope.fromOutput, input.output],
       ] as const;
       combine(terms, out);
-      return betweenSteps;
+      return state;
     }
-    const half = new Float32Array(out.length);
     const { fromLatents, fromOutput } = slope;
     const along = (share: number) => ({
       fromLatents: 1 + share * dt * fromLatents,
       fromOutput: share * dt * fromOutput,
     });
-    estimateInto(along(0.5), input, half);
+    estimateInto(along(0.5), input, state.kept);
     estimateInto(along(1), input, out);
-    return to === 0 ? betweenSteps : { starts: [half] };
+    return state;
   },
 };

@@ -8,7 +8,7 @@ import { at, drawOf } from './scheduler.ts';
 import { initialSigma, SIGMA_SPACE_SCHEDULES, sigmaSpace } from './sigma-space.ts';
 import { logTable, timestepOfSigma, trainingSigmas } from './sigmas.ts';
 import type { TwoStageEvaluation, TwoStageState } from './two-stage.ts';
-import { betweenSteps, interleave, logMidpoint, startOf } from './two-stage.ts';
+import { interleave, logMidpoint, startTwoStage } from './two-stage.ts';
 
 /**
  * DPM-Solver-2 with ancestral sampling (`KDPM2AncestralDiscreteScheduler` in diffusers, after k-diffusion's
@@ -40,27 +40,27 @@ export const kdpm2AncestralDiscrete: Scheduler<TwoStageState, TwoStageEvaluation
     };
   },
 
-  start: () => betweenSteps,
+  start: startTwoStage,
 
   step({ predictionType, evaluations }, i, state, input, out) {
     const { sigma, stage, from, to } = at(evaluations, i);
     const slope = slopeInSigmaSpace(predictionType, sigma);
     if (stage === 'FIRST') {
-      const start = input.latents.slice();
+      state.kept.set(input.latents);
       const dt = to - from;
       const weights = { fromLatents: 1 + dt * slope.fromLatents, fromOutput: dt * slope.fromOutput };
       estimateInto(weights, input, out);
-      return to === 0 ? betweenSteps : { starts: [start] };
+      return state;
     }
     const { down, up } = splitLevel(from, to);
     const dt = down - from;
     const terms = [
-      [1, startOf(state)],
+      [1, state.kept],
       [dt * slope.fromLatents, input.latents],
       [dt * slope.fromOutput, input.output],
       [up, drawOf(input)],
     ] as const;
     combine(terms, out);
-    return betweenSteps;
+    return state;
   },
 };

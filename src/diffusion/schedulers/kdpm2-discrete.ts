@@ -7,7 +7,7 @@ import { at } from './scheduler.ts';
 import { initialSigma, SIGMA_SPACE_SCHEDULES, sigmaSpace } from './sigma-space.ts';
 import { logTable, timestepOfSigma, trainingSigmas } from './sigmas.ts';
 import type { TwoStageEvaluation, TwoStageState } from './two-stage.ts';
-import { betweenSteps, interleave, logMidpoint, startOf } from './two-stage.ts';
+import { interleave, logMidpoint, startTwoStage } from './two-stage.ts';
 
 /**
  * The midpoint method on the probability-flow ODE in sigma space, the middle taken in log sigma: DPM-Solver-2
@@ -37,7 +37,7 @@ export const kdpm2Discrete: Scheduler<TwoStageState, TwoStageEvaluation> = {
     };
   },
 
-  start: () => betweenSteps,
+  start: startTwoStage,
 
   step({ predictionType, evaluations }, i, state, input, out) {
     const { sigma, stage, from, to } = at(evaluations, i);
@@ -45,16 +45,16 @@ export const kdpm2Discrete: Scheduler<TwoStageState, TwoStageEvaluation> = {
     const dt = to - from;
     const way = { fromLatents: dt * slope.fromLatents, fromOutput: dt * slope.fromOutput };
     if (stage === 'FIRST') {
-      const start = input.latents.slice();
+      state.kept.set(input.latents);
       estimateInto({ ...way, fromLatents: 1 + way.fromLatents }, input, out);
-      return to === 0 ? betweenSteps : { starts: [start] };
+      return state;
     }
     const terms = [
-      [1, startOf(state)],
+      [1, state.kept],
       [way.fromLatents, input.latents],
       [way.fromOutput, input.output],
     ] as const;
     combine(terms, out);
-    return betweenSteps;
+    return state;
   },
 };

@@ -67,7 +67,9 @@ export const pndm: Scheduler<PndmState, PndmEvaluation> = {
   step({ predictionType, evaluations }, i, { answers, starts: [start] }, { latents, output }, out) {
     const { alphaBar, below, above } = at(evaluations, i);
     const isAgain = start !== undefined;
-    const from = start ?? latents.slice();
+    const from = start ?? latents;
+    // Before `out` is written, which may be the latents.
+    const starts = i === 0 ? [latents.slice()] : [];
     const [fromBar, toBar] = isAgain ? [above, alphaBar] : [alphaBar, below];
     const kept = isAgain ? answers : remember(answers, ORDER, out.length);
     if (!isAgain) at(kept, 0).set(output);
@@ -83,7 +85,7 @@ export const pndm: Scheduler<PndmState, PndmEvaluation> = {
       ([weight, answer]) => [move.noise * noise.fromOutput * weight, answer] as const,
     );
     combine([[move.latents + move.noise * noise.fromLatents, from], ...weighted], out);
-    return { answers: kept, starts: i === 0 ? [from] : [] };
+    return { answers: kept, starts };
   },
 };
 

@@ -45,10 +45,17 @@ export function predictCorrect(
     const correction = at(corrections, Math.min(before, corrections.length) - 1);
     combine(termsOf(correction, { start, history, noises: state.noises }), start);
   }
-  const noises = draws > 0 ? [drawOf(input).slice()] : [];
+  const noises = draws > 0 ? [keep(drawOf(input), state.noises)] : [];
   const update = at(updates, Math.min(history.length, updates.length) - 1);
   combine(termsOf(update, { start, history, noises }), out);
   return { history, starts: [start], noises };
+}
+
+/** A copy of the draw, in the array of the one before where there is one: the correction has read that. */
+function keep(draw: Float32Array, [earlier]: readonly Float32Array[]): Float32Array {
+  if (!earlier) return draw.slice();
+  earlier.set(draw);
+  return earlier;
 }
 
 interface AtHand {

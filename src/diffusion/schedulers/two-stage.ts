@@ -16,11 +16,13 @@ export interface TwoStageEvaluation extends Evaluation {
   readonly to: number;
 }
 
-/** What a step of second order remembers between its halves: one array each, or none between steps. */
-export type TwoStageState = { readonly starts: readonly Float32Array[] };
+/** What the second half of a step needs of the first. Between steps it means nothing, and the next one writes over it. */
+export type TwoStageState = { readonly kept: Float32Array };
 
-/** The state between steps. */
-export const betweenSteps: TwoStageState = Object.freeze({ starts: [] });
+/** The state before any step. */
+export function startTwoStage(_plan: unknown, size: number): TwoStageState {
+  return { kept: new Float32Array(size) };
+}
 
 /** A step as the levels give it, in float32. */
 export interface WholeStep {
@@ -58,9 +60,4 @@ export function interleave(
 /** The level half-way between two in log sigma, a float32 value. */
 export function logMidpoint(sigma: number, next: number): number {
   return fround(Math.sqrt(sigma * next));
-}
-
-/** The one array that the first half left for the second. */
-export function startOf({ starts }: TwoStageState): Float32Array {
-  return at(starts, 0);
 }

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkroom_export.bundle import open_bundle
+from darkroom_export.bundle import Bundle, open_bundle
 from darkroom_export.errors import ExportError
 
 _DESCRIPTION = "Makes bundles for Darkroom: a diffusers folder with weightless ONNX graphs and a manifest."
 
 
 if TYPE_CHECKING:
+    from darkroom_export.engines import Build
+
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
@@ -32,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_export(commands)
     _add_check(commands)
+    _add_autocast(commands)
     _add_compile(commands)
     return parser
 
@@ -70,6 +74,20 @@ def _add_check(commands: _Commands) -> None:
     command.set_defaults(run=_check)
 
 
+def _add_autocast(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "autocast",
+        help="write the graphs of a bundle with products in fp16",
+        description="Writes the graphs of BUNDLE below the new folder OUT with their products in fp16, each beside a "
+        "copy of its weights, for an engine in mixed precision. Their inputs and outputs are the bundle's. Needs onnx "
+        "and numpy alone.",
+    )
+    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle's folder")
+    command.add_argument("out", type=Path, metavar="OUT", help="the folder to write, which must not exist")
+    command.add_argument("--part", nargs="+", help="these parts alone")
+    command.set_defaults(run=_autocast)
+
+
 def _add_compile(commands: _Commands) -> None:
     command = commands.add_parser(
         "compile",
@@ -80,6 +98,12 @@ def _add_compile(commands: _Commands) -> None:
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle's folder")
     command.add_argument("--part", nargs="+", help="these parts alone")
     command.add_argument("--sm", nargs="+", help="compute capabilities, such as 8.9")
+    command.add_argument(
+        "--precision",
+        choices=("fp32", "fp16"),
+        default="fp32",
+        help="of the products; all else stays fp32. Turing (7.5) needs fp16 (default: %(default)s)",
+    )
     command.set_defaults(run=_compile)
 
 
@@ -121,21 +145,54 @@ def _check(options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def _autocast(options: argparse.Namespace) -> int:
+    from darkroom_export.autocast import autocast_bundle
+
+    bundle = open_bundle(options.bundle)
+    if options.out.exists():
+        raise ExportError(f"{options.out} exists. Name another folder.")
+    for graph in autocast_bundle(bundle, _parts_of(bundle, options), options.out).values():
+        print(graph)
+    return 0
+
+
 def _compile(options: argparse.Namespace) -> int:
     from darkroom_export.engines import CAPABILITIES, build_engines, profile_of
 
     bundle = open_bundle(options.bundle)
-    unknown = set(options.part or ()) - set(bundle.manifest["parts"])
+    capabilities = tuple(options.sm or CAPABILITIES[options.precision])
+    refused = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for part, graph in _graphs_of(bundle, options, Path(folder)).items():
+            for build in build_engines(graph, profile_of(bundle, part), capabilities):
+                refused += not build.ok
+                _say(f"{part} SM {build.capability}: {build.layers} layers, {_verdict(build)}, {build.seconds:.1f} s")
+    return 1 if refused else 0
+
+
+def _graphs_of(bundle: Bundle, options: argparse.Namespace, folder: Path) -> dict[str, Path]:
+    """The graph of each part in the precision that is asked for; those that are made for it lie in `folder`."""
+    parts = _parts_of(bundle, options)
+    if options.precision == "fp32":
+        return {part: bundle.graph(part) for part in parts}
+    from darkroom_export.autocast import autocast_bundle
+
+    return autocast_bundle(bundle, parts, folder)
+
+
+def _parts_of(bundle: Bundle, options: argparse.Namespace) -> list[str]:
+    parts = bundle.manifest["parts"]
+    unknown = set(options.part or ()) - set(parts)
     if unknown:
         raise ExportError(f"{options.bundle} has no part {', '.join(sorted(unknown))}.")
-    refused = 0
-    for part in options.part or bundle.manifest["parts"]:
-        capabilities = tuple(options.sm or CAPABILITIES)
-        for build in build_engines(bundle.graph(part), profile_of(bundle, part), capabilities):
-            refused += not build.ok
-            verdict = f"{build.plan_bytes / 1e6:.1f} MB" if build.ok else f"refused: {build.errors[0]}"
-            _say(f"{part} SM {build.capability}: {build.layers} layers, {verdict}, {build.seconds:.1f} s")
-    return 1 if refused else 0
+    return list(options.part or parts)
+
+
+def _verdict(build: Build) -> str:
+    if build.ok:
+        return f"{build.plan_bytes / 1e6:.1f} MB"
+    way_out = " Build it with --precision fp16." if build.lacks_fp32_products else ""
+    return f"refused: {build.errors[0]}{way_out}"
 
 
 def _say(line: str) -> None:

@@ -17,15 +17,21 @@ from darkroom_export.errors import ExportError
 
 Profile = dict[str, list[list[int]]]
 
-# Ampere, Ada and Blackwell.
-CAPABILITIES = ("8.0", "8.6", "8.9", "12.0")
+# Ampere, Ada and Blackwell; Turing before them has matrix products in fp16 alone.
+CAPABILITIES = {"fp32": ("8.0", "8.6", "8.9", "12.0"), "fp16": ("7.5", "8.0", "8.6", "8.9", "12.0")}
+
+# TensorRT-RTX has no codes, so what it says is all there is.
+_NO_FP32_PRODUCTS = "FP32 GEMM is not supported"
 
 _CHILD = Path(__file__).with_name("tensorrt_child.py")
 
 
 @dataclass(frozen=True)
 class Build:
-    """What became of one graph for one compute capability. `seconds` are of the whole build."""
+    """What became of one graph for one compute capability.
+
+    `seconds` are of the whole build, of which capabilities that are built for together share one.
+    """
 
     capability: str
     ok: bool
@@ -33,6 +39,11 @@ class Build:
     layers: int
     plan_bytes: int
     seconds: float
+
+    @property
+    def lacks_fp32_products(self) -> bool:
+        """Whether it is refused for products in fp32, and would be built with `--precision fp16`."""
+        return any(_NO_FP32_PRODUCTS in error for error in self.errors)
 
 
 def profile_of(bundle: Bundle, part: str) -> Profile:
@@ -63,27 +74,30 @@ def profile_of(bundle: Bundle, part: str) -> Profile:
 
 
 def build_engines(graph: Path, profile: Profile, capabilities: tuple[str, ...]) -> list[Build]:
-    """One build for each capability, in order. Raises an ExportError when TensorRT-RTX is not installed."""
-    builds: list[Build] = []
-    while len(builds) < len(capabilities):
-        # A process that a signal ended is followed by another one, for what it did not come to.
-        builds += _build_until_it_ends(graph, profile, capabilities[len(builds) :])
-    return builds
+    """One build for each capability, in order. Raises an ExportError when TensorRT-RTX is not installed.
+
+    One engine for all of them takes as long as one for the first. What is refused for all is tried for each alone, so
+    that it is told which of them refuse it.
+    """
+    together = _build(graph, profile, capabilities)
+    if together[0].ok or len(capabilities) == 1:
+        return together
+    return [_build(graph, profile, (capability,))[0] for capability in capabilities]
 
 
-def _build_until_it_ends(graph: Path, profile: Profile, capabilities: tuple[str, ...]) -> list[Build]:
+def _build(graph: Path, profile: Profile, capabilities: tuple[str, ...]) -> list[Build]:
     order = {"graph": str(graph), "profile": profile, "capabilities": capabilities}
     # -P: the modules beside the script are not the standard library's.
     command = [sys.executable, "-P", str(_CHILD)]
     child = subprocess.run(command, input=json.dumps(order), capture_output=True, text=True, check=False)
-    builds = [_to_build(json.loads(line)) for line in child.stdout.splitlines()]
     if child.returncode > 0:
         raise ExportError(f"TensorRT-RTX cannot be asked: {child.stderr.strip().splitlines()[-1]}")
     if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
-        builds.append(Build(capabilities[len(builds)], False, [f"TensorRT-RTX ended with {name}."], 0, 0, 0.0))
-    return builds
+        errors = [f"TensorRT-RTX ended with {signal.Signals(-child.returncode).name}."]
+        return [Build(capability, False, errors, 0, 0, 0.0) for capability in capabilities]
+    answer = json.loads(child.stdout)
+    return [_to_build(capability, answer) for capability in capabilities]
 
 
-def _to_build(line: dict[str, Any]) -> Build:
-    return Build(line["capability"], line["ok"], line["errors"], line["layers"], line["planBytes"], line["seconds"])
+def _to_build(capability: str, answer: dict[str, Any]) -> Build:
+    return Build(capability, answer["ok"], answer["errors"], answer["layers"], answer["planBytes"], answer["seconds"])

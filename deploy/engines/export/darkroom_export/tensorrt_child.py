@@ -1,8 +1,8 @@
 """Builds engines of one graph with TensorRT-RTX, ahead of time and without a GPU.
 
 A process of its own, because some graphs end the builder with a signal. Reads one JSON object from stdin: `graph`
-(a path), `profile` (for each input: its smallest, usual and largest shape) and `capabilities` (such as "8.9").
-Prints one line of JSON for each capability: `ok`, `errors`, `layers`, `planBytes`, `seconds`.
+(a path), `profile` (for each input: its smallest, usual and largest shape) and `capabilities` (such as "8.9"), for
+all of which one engine is built. Prints one JSON object: `ok`, `errors`, `layers`, `planBytes`, `seconds`.
 """
 
 import json
@@ -26,8 +26,8 @@ class Log(trt.ILogger):
             self.errors.append(message)
 
 
-def build(order: dict[str, Any], capability: str) -> dict[str, Any]:
-    """Parses the graph and builds it for one compute capability."""
+def build(order: dict[str, Any]) -> dict[str, Any]:
+    """Parses the graph and builds one engine for all the compute capabilities."""
     started = time.monotonic()
     log = Log()
     builder = trt.Builder(log)
@@ -36,13 +36,12 @@ def build(order: dict[str, Any], capability: str) -> dict[str, Any]:
     plan = None
     if parser.parse_from_file(order["graph"]):
         config = builder.create_builder_config()
-        problem = set_capability(config, capability) or set_profile(config, builder, order["profile"])
+        problem = set_capabilities(config, order["capabilities"]) or set_profile(config, builder, order["profile"])
         if problem:
             log.errors.append(problem)
         else:
             plan = builder.build_serialized_network(network, config)
     return {
-        "capability": capability,
         "ok": plan is not None,
         "errors": [parser.get_error(i).desc() for i in range(parser.num_errors)] + log.errors,
         "layers": network.num_layers,
@@ -51,13 +50,14 @@ def build(order: dict[str, Any], capability: str) -> dict[str, Any]:
     }
 
 
-def set_capability(config: trt.IBuilderConfig, capability: str) -> str | None:
+def set_capabilities(config: trt.IBuilderConfig, capabilities: list[str]) -> str | None:
     """Returns why it cannot be built for, if so."""
-    target = getattr(trt.ComputeCapability, f"SM{capability.replace('.', '')}", None)
-    config.num_compute_capabilities = 1
-    if target is not None and config.set_compute_capability(target, 0):
-        return None
-    return f"TensorRT-RTX does not build for SM {capability}."
+    config.num_compute_capabilities = len(capabilities)
+    for index, capability in enumerate(capabilities):
+        target = getattr(trt.ComputeCapability, f"SM{capability.replace('.', '')}", None)
+        if target is None or not config.set_compute_capability(target, index):
+            return f"TensorRT-RTX does not build for SM {capability}."
+    return None
 
 
 def set_profile(config: trt.IBuilderConfig, builder: trt.Builder, profile: dict[str, Any]) -> str | None:
@@ -73,9 +73,7 @@ def set_profile(config: trt.IBuilderConfig, builder: trt.Builder, profile: dict[
 
 def main() -> None:
     """Carries out the order on stdin."""
-    order = json.load(sys.stdin)
-    for capability in order["capabilities"]:
-        print(json.dumps(build(order, capability)), flush=True)
+    print(json.dumps(build(json.load(sys.stdin))), flush=True)
 
 
 if __name__ == "__main__":

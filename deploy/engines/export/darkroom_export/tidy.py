@@ -28,10 +28,10 @@ def tidy(model: ModelProto) -> ModelProto:
     inlined = inliner.inline_local_functions(model)
     typed = shape_inference.infer_shapes(inlined, data_prop=False)
     graph = typed.graph
-    nodes = _without_casts_by_example(_without_sequences(graph), _element_types(graph))
-    _replace(graph.node, _only_read(nodes, {output.name for output in graph.output}))
+    nodes = _without_casts_by_example(_without_sequences(graph), element_types(graph))
+    replace(graph.node, only_read(nodes, {output.name for output in graph.output}))
     read = {name for node in graph.node for name in node.input}
-    _replace(graph.initializer, [tensor for tensor in graph.initializer if tensor.name in read])
+    replace(graph.initializer, [tensor for tensor in graph.initializer if tensor.name in read])
     return typed
 
 
@@ -79,7 +79,7 @@ def _without_casts_by_example(nodes: Iterable[NodeProto], types: dict[str, int])
     ]
 
 
-def _only_read(nodes: list[NodeProto], wanted: set[str]) -> list[NodeProto]:
+def only_read(nodes: list[NodeProto], wanted: set[str]) -> list[NodeProto]:
     """The nodes that the wanted values depend on. A graph's nodes are sorted, so one pass from the end finds them."""
     read = set(wanted)
     kept = []
@@ -90,7 +90,8 @@ def _only_read(nodes: list[NodeProto], wanted: set[str]) -> list[NodeProto]:
     return kept[::-1]
 
 
-def _element_types(graph: GraphProto) -> dict[str, int]:
+def element_types(graph: GraphProto) -> dict[str, int]:
+    """By name, of every value whose type the graph says; infer the types first."""
     values = (*graph.value_info, *graph.input, *graph.output)
     types = {value.name: value.type.tensor_type.elem_type for value in values}
     return types | {tensor.name: tensor.data_type for tensor in graph.initializer}
@@ -110,6 +111,7 @@ def _small_constants(graph: GraphProto) -> dict[str, NDArray[Any]]:
     return found
 
 
-def _replace(field: Any, values: Iterable[Any]) -> None:
+def replace(field: Any, values: Iterable[Any]) -> None:
+    """Gives a repeated field other values."""
     del field[:]
     field.extend(values)

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import onnx
 import pytest
 from graphs import attention, matmul, save_graph, single
 from onnx import TensorProto, checker, helper
 
 from darkroom_export import engines
+from darkroom_export.autocast import autocast, autocast_bundle
 from darkroom_export.bundle import open_bundle
 from darkroom_export.checks import check_graph
+from darkroom_export.cli import main
 from darkroom_export.engines import build_engines, profile_of
 
 FLOAT, HALF, BF16 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16
@@ -26,13 +29,24 @@ def errors_of(graph, profile, capability="8.9"):
     return " ".join(build.errors)
 
 
+def verdicts(builds):
+    return [(build.capability, build.ok, build.errors) for build in builds]
+
+
 @pytest.mark.parametrize("part", PICO.manifest["parts"])
 def test_every_graph_of_pico_builds_for_ampere_ada_and_blackwell(part):
-    builds = build_engines(PICO.graph(part), profile_of(PICO, part), engines.CAPABILITIES)
+    builds = build_engines(PICO.graph(part), profile_of(PICO, part), engines.CAPABILITIES["fp32"])
 
-    assert [(build.capability, build.ok, build.errors) for build in builds] == [
-        (capability, True, []) for capability in ("8.0", "8.6", "8.9", "12.0")
-    ]
+    assert verdicts(builds) == [(capability, True, []) for capability in ("8.0", "8.6", "8.9", "12.0")]
+    assert all(build.plan_bytes > 0 for build in builds)
+
+
+@pytest.mark.parametrize("part", PICO.manifest["parts"])
+def test_every_graph_of_pico_builds_for_turing_too_with_products_in_fp16(part, tmp_path):
+    graph = autocast_bundle(PICO, [part], tmp_path)[part]
+    builds = build_engines(graph, profile_of(PICO, part), engines.CAPABILITIES["fp16"])
+
+    assert verdicts(builds) == [(capability, True, []) for capability in ("7.5", "8.0", "8.6", "8.9", "12.0")]
     assert all(build.plan_bytes > 0 for build in builds)
 
 
@@ -44,6 +58,21 @@ def test_the_vae_builds_for_turing(part):
 @pytest.mark.parametrize("part", ["text_encoder", "unet", "unet_cfg"])
 def test_turing_refuses_the_fp32_products_of_the_other_parts(part):
     assert "FP32 GEMM is not supported" in errors_of(PICO.graph(part), profile_of(PICO, part), "7.5")
+
+
+def test_the_command_names_the_way_to_an_engine_for_turing(capsys):
+    compile_text_encoder = ["compile", str(PICO.folder), "--part", "text_encoder", "--sm", "7.5"]
+
+    assert main(compile_text_encoder) == 1
+    assert "Build it with --precision fp16." in capsys.readouterr().err
+    assert main([*compile_text_encoder, "--precision", "fp16"]) == 0
+
+
+@pytest.mark.parametrize("capabilities", [("7.5", "8.9"), ("8.9", "7.5")])
+def test_what_one_of_many_capabilities_refuses_is_told_of_that_one_alone(tmp_path, capabilities):
+    """One build for all is refused when one of them cannot run it, wherever it stands."""
+    builds = build_engines(matmul(tmp_path / "fp32.onnx"), {"x": ROWS}, capabilities)
+    assert {build.capability: build.ok for build in builds} == {"7.5": False, "8.9": True}
 
 
 def test_turing_takes_products_in_fp16_alone(tmp_path):
@@ -81,6 +110,8 @@ def test_uint8_is_taken_last_and_refused_inside_where_onnx_takes_both(tmp_path):
 def test_a_product_of_fp16_and_fp32_is_refused(tmp_path):
     graph = matmul(tmp_path / "x.onnx", HALF, FLOAT)
     assert "must have same input types" in errors_of(graph, {"x": ROWS})
+    onnx.save(autocast(onnx.load(graph)), graph)
+    assert "must have same input types" in errors_of(graph, {"x": ROWS}, "7.5")
 
 
 def test_a_false_type_and_a_double_pass_so_the_checks_have_to_find_them(tmp_path):
@@ -158,7 +189,7 @@ def test_a_builder_that_dies_is_a_refusal_and_the_next_capability_is_tried(tmp_p
 
     builds = build_engines(tmp_path / "x.onnx", {}, ("8.0", "8.9"))
 
-    assert [(build.capability, build.ok, build.errors) for build in builds] == [
+    assert verdicts(builds) == [
         ("8.0", False, ["TensorRT-RTX ended with SIGSEGV."]),
         ("8.9", False, ["TensorRT-RTX ended with SIGSEGV."]),
     ]
