@@ -1,5 +1,6 @@
 import type { Manifest } from '../kernel/manifest.ts';
 import { BundleError } from './bundle-error.ts';
+import type { Term } from './kernels.ts';
 import { interpolate } from './kernels.ts';
 
 /**
@@ -38,6 +39,26 @@ export function chooseGuidance(manifest: Manifest, guidanceScale: number): Guida
   return hasGraph
     ? { form: 'IN_GRAPH', part: 'unet_cfg', scale: guidanceScale }
     : { form: 'OUTSIDE', part: 'unet', scale: guidanceScale };
+}
+
+/** What the U-Net answered with and without the prompt, for guidance outside the graph. */
+export interface Halves {
+  readonly uncond: Float32Array;
+  readonly cond: Float32Array;
+  readonly scale: number;
+}
+
+/** What the U-Net answered for one picture: as it is to be used, or its halves, which a step joins as it reads them. */
+export type Answer = Float32Array | Halves;
+
+/** `weight` times the answer, as terms of a sum: guidance costs no loop of its own. */
+export function outputTerms(weight: number, answer: Answer): readonly Term[] {
+  if (answer instanceof Float32Array) return [[weight, answer]];
+  const { uncond, cond, scale } = answer;
+  return [
+    [weight * (1 - scale), uncond],
+    [weight * scale, cond],
+  ];
 }
 
 /** out = uncond + scale (cond - uncond), of arrays of one length; `out` may be either of them. */

@@ -7,7 +7,7 @@ export type { Picture } from './denoise.ts';
 export { advance, decoderInput, modelInput, startPicture, timestepOf } from './denoise.ts';
 export type { Finding, FindingCode } from './finding.ts';
 export { FINDING_CODES } from './finding.ts';
-export type { Guidance, GuidanceForm } from './guidance.ts';
+export type { Answer, Guidance, GuidanceForm } from './guidance.ts';
 export { combineGuidance } from './guidance.ts';
 export { hasNonFinite } from './kernels.ts';
 export type { SchedulerName, SigmaSchedule } from './names.ts';
