@@ -9,7 +9,7 @@ import { interpolate } from './kernels.ts';
  * | form | U-Net rows of a picture | the answer is |
  * |---|---|---|
  * | `IN_GRAPH` | 1 of `unet_cfg`, given both conditions and the scale | already guided |
- * | `OUTSIDE` | 2 of `unet`: all unconditional rows first, then all conditional | for `combineGuidance` |
+ * | `OUTSIDE` | 2 of `unet`: all unconditional rows first, then all conditional | the halves of an `Answer` |
  * | `NONE` | 1 of `unet`, or of `unet_cfg` with the positive condition twice and scale 1 | used as it is |
  */
 export type GuidanceForm = 'IN_GRAPH' | 'OUTSIDE' | 'NONE';
@@ -17,7 +17,7 @@ export type GuidanceForm = 'IN_GRAPH' | 'OUTSIDE' | 'NONE';
 export interface Guidance {
   readonly form: GuidanceForm;
   readonly part: 'unet' | 'unet_cfg';
-  /** What to give the graph, or `combineGuidance`; 1 when there is no guidance. */
+  /** What to give the graph, or the halves of an `Answer`; 1 when there is no guidance. */
   readonly scale: number;
 }
 
@@ -61,12 +61,10 @@ export function outputTerms(weight: number, answer: Answer): readonly Term[] {
   ];
 }
 
-/** out = uncond + scale (cond - uncond), of arrays of one length; `out` may be either of them. */
-export function combineGuidance(
-  uncond: Float32Array,
-  cond: Float32Array,
-  scale: number,
-  out: Float32Array,
-): void {
-  interpolate(scale, { uncond, cond }, out);
+/** The answer in one array: as it is, or its halves joined in a new one, uncond + scale (cond - uncond). */
+export function guidedAnswer(answer: Answer): Float32Array {
+  if (answer instanceof Float32Array) return answer;
+  const out = new Float32Array(answer.cond.length);
+  interpolate(answer.scale, answer, out);
+  return out;
 }

@@ -8,12 +8,17 @@ export { advance, decoderInput, modelInput, startPicture, timestepOf } from './d
 export type { Finding, FindingCode } from './finding.ts';
 export { FINDING_CODES } from './finding.ts';
 export type { Answer, Guidance, GuidanceForm } from './guidance.ts';
-export { combineGuidance } from './guidance.ts';
+export { guidedAnswer } from './guidance.ts';
 export { hasNonFinite } from './kernels.ts';
 export type { SchedulerName, SigmaSchedule } from './names.ts';
 export { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
 export type { NormalSource } from './noise/torch-normal.ts';
 export { drawNormal, fillNormal, openTorchNormal, torchNormal } from './noise/torch-normal.ts';
+export type { PictureFault, PictureFaultKind } from './picture-check/fault.ts';
+export type { FirstEvaluation } from './picture-check/judge-first-evaluation.ts';
+export { judgeFirstEvaluation } from './picture-check/judge-first-evaluation.ts';
+export type { FinishedPicture } from './picture-check/judge-picture.ts';
+export { judgePicture } from './picture-check/judge-picture.ts';
 export type { EngineCall, GenerationPlan, PlanInput, PlannedPart } from './plan.ts';
 export { compilePlan, partsOf } from './plan.ts';
 export type { Conditions } from './prompt/conditions.ts';
