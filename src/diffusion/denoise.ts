@@ -1,4 +1,5 @@
 import type { Manifest } from '../kernel/manifest.ts';
+import type { Answer } from './guidance.ts';
 import { scale } from './kernels.ts';
 import type { NormalSource } from './noise/torch-normal.ts';
 import { drawNormal, fillNormal, openTorchNormal } from './noise/torch-normal.ts';
@@ -49,15 +50,17 @@ export function timestepOf(plan: GenerationPlan, i: number): number {
 }
 
 /**
- * Moves `picture` past evaluation `i` with the U-Net's (guided) answer for it, in place. Throws a `RangeError`,
- * and changes nothing, when the answer is not `plan.latentSize` values.
+ * Moves `picture` past evaluation `i` with the U-Net's answer for it, in place. Throws a `RangeError`, and changes
+ * nothing, when the answer, or a half of it, is not `plan.latentSize` values.
  */
-export function advance(plan: GenerationPlan, picture: Picture, i: number, modelOutput: Float32Array): void {
-  requireSize(plan.latentSize, modelOutput);
+export function advance(plan: GenerationPlan, picture: Picture, i: number, answer: Answer): void {
+  for (const values of answer instanceof Float32Array ? [answer] : [answer.uncond, answer.cond]) {
+    requireSize(plan.latentSize, values);
+  }
   const { latents, state, noise } = picture;
   const draws = picture.draws.slice(0, at(plan.schedule.evaluations, i).draws);
   for (const draw of draws) fillNormal(noise, draw);
-  const input = { latents, output: modelOutput, noise: draws };
+  const input = { latents, output: answer, noise: draws };
   picture.state = schedulerOf(plan.scheduler).step(plan.schedule, i, state, input, latents);
 }
 

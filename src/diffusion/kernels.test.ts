@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { combineGuidance } from './guidance.ts';
-import { hasNonFinite, weightedSum } from './kernels.ts';
+import { guidedAnswer, outputTerms } from './guidance.ts';
+import { combine, hasNonFinite, weightedSum } from './kernels.ts';
 
 const floats = fc.float32Array({
   minLength: 1,
@@ -49,11 +49,21 @@ describe('guidance', () => {
   it('is the condition at scale 1, the negative at 0, and each row by itself', () => {
     fc.assert(
       fc.property(pairs, ({ x: uncond, y: cond }) => {
-        const out = new Float32Array(cond.length);
-        combineGuidance(uncond, cond, 1, out);
-        for (const [k, value] of out.entries()) expect(value).toBeCloseTo(cond[k] ?? 0, 5);
-        combineGuidance(uncond, cond, 0, out);
-        expect(out.map((value) => value + 0)).toEqual(uncond.map((value) => value + 0));
+        const with1 = guidedAnswer({ uncond, cond, scale: 1 });
+        for (const [k, value] of with1.entries()) expect(value).toBeCloseTo(cond[k] ?? 0, 5);
+        const with0 = guidedAnswer({ uncond, cond, scale: 0 });
+        expect(with0.map((value) => value + 0)).toEqual(uncond.map((value) => value + 0));
+      }),
+    );
+  });
+
+  it('joined in a step comes to what it comes to before it', () => {
+    fc.assert(
+      fc.property(pairs, fc.double({ min: 0, max: 20, noNaN: true }), ({ x: uncond, y: cond }, scale) => {
+        const [joined, before] = [new Float32Array(cond.length), new Float32Array(cond.length)];
+        combine(outputTerms(0.5, { uncond, cond, scale }), joined);
+        combine(outputTerms(0.5, guidedAnswer({ uncond, cond, scale })), before);
+        for (const [k, value] of joined.entries()) expect(value).toBeCloseTo(before[k] ?? 0, 3);
       }),
     );
   });

@@ -17,12 +17,6 @@ export function scale(factor: number, x: Float32Array, out: Float32Array): void 
   for (let k = 0; k < length; k += 1) out[k] = factor * (x[k] ?? 0);
 }
 
-/** out = out + factor x. */
-export function addScaled(factor: number, x: Float32Array, out: Float32Array): void {
-  const { length } = out;
-  for (let k = 0; k < length; k += 1) out[k] = (out[k] ?? 0) + factor * (x[k] ?? 0);
-}
-
 /** out = a x + b y. */
 export function weightedSum(
   { a, b }: { readonly a: number; readonly b: number },
@@ -40,17 +34,18 @@ export type Term = readonly [weight: number, values: Float32Array];
  * out = the weighted sum of all terms. A term of weight 0 is not read: what it would multiply may be infinite.
  *
  * One loop for each number of terms that schedulers have: a loop over terms inside the one over values takes
- * five times as long. Throws a `RangeError` for more than five.
+ * five times as long. Throws a `RangeError` for more than six.
  */
 export function combine(terms: readonly Term[], out: Float32Array): void {
-  const [first, second, third, fourth, fifth, sixth] = terms.filter(([weight]) => weight !== 0);
-  if (sixth) throw new RangeError('A step has at most five terms.');
+  const [first, second, third, fourth, fifth, sixth, more] = terms.filter(([weight]) => weight !== 0);
+  if (more) throw new RangeError('A step has at most six terms.');
   if (!first) out.fill(0);
   else if (!second) scale(...first, out);
   else if (!third) weightedSum({ a: first[0], b: second[0] }, { x: first[1], y: second[1] }, out);
   else if (!fourth) sumOfThree([first, second, third], out);
   else if (!fifth) sumOfFour([first, second, third, fourth], out);
-  else sumOfFive([first, second, third, fourth, fifth], out);
+  else if (!sixth) sumOfFive([first, second, third, fourth, fifth], out);
+  else sumOfSix([first, second, third, fourth, fifth, sixth], out);
 }
 
 function sumOfThree([[a, x], [b, y], [c, z]]: readonly [Term, Term, Term], out: Float32Array): void {
@@ -74,6 +69,17 @@ function sumOfFive(
   const { length } = out;
   for (let k = 0; k < length; k += 1)
     out[k] = a * (x[k] ?? 0) + b * (y[k] ?? 0) + c * (z[k] ?? 0) + d * (v[k] ?? 0) + e * (w[k] ?? 0);
+}
+
+function sumOfSix(
+  [[a, x], [b, y], [c, z], [d, v], [e, w], [f, u]]: readonly [Term, Term, Term, Term, Term, Term],
+  out: Float32Array,
+): void {
+  const { length } = out;
+  for (let k = 0; k < length; k += 1) {
+    const half = a * (x[k] ?? 0) + b * (y[k] ?? 0) + c * (z[k] ?? 0);
+    out[k] = half + d * (v[k] ?? 0) + e * (w[k] ?? 0) + f * (u[k] ?? 0);
+  }
 }
 
 /** out = uncond + factor (cond - uncond). */

@@ -1,7 +1,7 @@
-import type { Conditions, Picture } from '../diffusion/index.ts';
+import type { Answer, Conditions, FirstEvaluation, Picture } from '../diffusion/index.ts';
 import {
   advance,
-  combineGuidance,
+  guidedAnswer,
   hasNonFinite,
   modelInput,
   startPicture,
@@ -14,19 +14,26 @@ import { inferPart } from './infer-part.ts';
 import type { Run } from './run.ts';
 import { throwIfInterrupted } from './run.ts';
 
+/** What is told of a run as it goes on; neither may block, and what they throw ends the run. */
+export interface Watch {
+  /** Told of each picture's first evaluation, before anything is made of it. The arrays are reused. */
+  readonly onFirst: (evaluation: FirstEvaluation) => void;
+  /** Told after each evaluation. */
+  readonly onStep: (pictures: readonly Picture[]) => void;
+}
+
 /**
  * The step loop: one call per evaluation over all pictures of the job, scheduler arithmetic between
- * the calls, and nothing else on the path. `onStep` is told after each evaluation and must not block.
+ * the calls, and nothing else on the path.
  */
 export async function denoise(
   run: Run,
   conditions: Conditions,
-  onStep: (pictures: readonly Picture[]) => void,
+  { onFirst, onStep }: Watch,
 ): Promise<readonly Picture[]> {
   const { plan } = run;
   const pictures = plan.seeds.map((seed) => startPicture(plan, seed));
   const inputs = createInputs(run, conditions);
-  const guided = new Float32Array(plan.latentSize);
   for (let i = 0; i < plan.totalSteps; i += 1) {
     throwIfInterrupted(run);
     const rows = inputs.fill(pictures, i);
@@ -38,7 +45,9 @@ export async function denoise(
     const values = asFloats(answer.data);
     if (hasNonFinite(values)) throw numericFailure();
     for (const [index, picture] of pictures.entries()) {
-      advance(plan, picture, i, predictionOf(run, { values, index, guided }));
+      const own = answerFor(run, values, index);
+      if (i === 0) onFirst({ input: inputs.ofPicture(index), output: guidedAnswer(own) });
+      advance(plan, picture, i, own);
     }
     run.step = i + 1;
     onStep(pictures);
@@ -54,23 +63,18 @@ function numericFailure(): JobFailure {
   );
 }
 
-interface Prediction {
-  readonly values: Float32Array;
-  readonly index: number;
-  readonly guided: Float32Array;
-}
-
-/** The guided noise prediction of one picture: a row of the answer, or two rows combined. */
-function predictionOf({ plan }: Run, { values, index, guided }: Prediction): Float32Array {
+/** What the U-Net says of one picture: a row of its values, or two of them. */
+function answerFor({ plan }: Run, values: Float32Array, index: number): Answer {
   const row = (at: number) => values.subarray(at * plan.latentSize, (at + 1) * plan.latentSize);
-  if (plan.guidance.form !== 'OUTSIDE') return row(index);
-  combineGuidance(row(index), row(index + plan.imageCount), plan.guidance.scale, guided);
-  return guided;
+  const { form, scale } = plan.guidance;
+  return form === 'OUTSIDE' ? { uncond: row(index), cond: row(index + plan.imageCount), scale } : row(index);
 }
 
 interface Inputs {
   /** The rows of evaluation `i`. The arrays are the same each time: a call must end before the next. */
   fill(pictures: readonly Picture[], i: number): Rows;
+  /** What the U-Net was last given for the picture at `index`. */
+  ofPicture(index: number): Float32Array;
 }
 
 function createInputs(run: Run, { cond, uncond }: Conditions): Inputs {
@@ -93,12 +97,12 @@ function createInputs(run: Run, { cond, uncond }: Conditions): Inputs {
     }),
   };
   const sampleShape = [count, ...plan.latentShape];
+  const sampleOf = (row: number) => sample.subarray(row * plan.latentSize, (row + 1) * plan.latentSize);
   return {
     fill(pictures, i) {
       for (let row = 0; row < count; row += 1) {
         const picture = pictures[row % pictures.length];
-        const out = sample.subarray(row * plan.latentSize, (row + 1) * plan.latentSize);
-        if (picture) modelInput(plan, picture, i, out);
+        if (picture) modelInput(plan, picture, i, sampleOf(row));
       }
       timestep.fill(timestepOf(plan, i));
       return {
@@ -107,6 +111,7 @@ function createInputs(run: Run, { cond, uncond }: Conditions): Inputs {
         ...fixed,
       };
     },
+    ofPicture: sampleOf,
   };
 }
 

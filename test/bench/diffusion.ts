@@ -1,6 +1,5 @@
 import type { SchedulerName } from '../../src/diffusion/index.ts';
 import {
-  combineGuidance,
   drawNormal,
   fillNormal,
   openTorchNormal,
@@ -67,7 +66,6 @@ async function measureFamily(family: string, values: number, stage: Stage): Prom
   };
   const share = (name: string, pairs: readonly Pair[]) =>
     reportShare(`diffusion.${family}.share.${name}`, values / 1e6, pairs, stage);
-  await compare('guidance', guidanceOf(arrays), 'none');
   for (const scheduler of SCHEDULER_NAMES) {
     const isEuler = scheduler === 'EULER_DISCRETE';
     const pairs = await compare(`step.${scheduler}`, stepsOf(scheduler, arrays), isEuler ? '<= 3' : 'none');
@@ -90,7 +88,6 @@ interface Arrays {
   readonly latents: Float32Array;
   readonly uncond: Float32Array;
   readonly cond: Float32Array;
-  readonly guided: Float32Array;
   readonly draws: readonly Float32Array[];
   readonly out: Float32Array;
 }
@@ -104,7 +101,6 @@ function createArrays(values: number): Arrays {
     latents: empty(),
     uncond: drawn(),
     cond: drawn(),
-    guided: empty(),
     draws: [drawn(), drawn()],
     out: empty(),
   };
@@ -120,18 +116,14 @@ function copyOf({ start, out }: Arrays): Work {
   };
 }
 
-function guidanceOf({ uncond, cond, guided }: Arrays): Work {
-  return { values: guided.length, run: () => combineGuidance(uncond, cond, GUIDANCE_SCALE, guided) };
-}
-
-/** Guidance outside the graph and the scheduler's step, over all evaluations of a run. Noise is there already. */
+/** The scheduler's step, which joins the halves of guidance, over all evaluations of a run. Noise is there already. */
 function stepsOf(name: SchedulerName, arrays: Arrays): Work {
-  const { start, latents, uncond, cond, guided } = arrays;
+  const { start, latents, uncond, cond } = arrays;
   const scheduler = schedulerOf(name);
   const plan = scheduler.plan(STEPS, { config: readSchedulerConfig(), sigmaSchedule: 'DEFAULT' });
   const inputs = plan.evaluations.map(({ draws }) => ({
     latents,
-    output: guided,
+    output: { uncond, cond, scale: GUIDANCE_SCALE },
     noise: arrays.draws.slice(0, draws),
   }));
   return {
@@ -140,7 +132,6 @@ function stepsOf(name: SchedulerName, arrays: Arrays): Work {
       latents.set(start);
       let state = scheduler.start(plan, latents.length);
       for (const [i, input] of inputs.entries()) {
-        combineGuidance(uncond, cond, GUIDANCE_SCALE, guided);
         state = scheduler.step(plan, i, state, input, latents);
       }
     },

@@ -7,6 +7,7 @@ import type { Bench } from './bench.ts';
 import { describe, describeMachine, machine } from './figures.ts';
 import { benchDiffusion } from './diffusion.ts';
 import { benchKserve } from './kserve.ts';
+import { benchPictures } from './pictures.ts';
 import { benchServe } from './serve.ts';
 import { benchStart } from './start.ts';
 
@@ -64,5 +65,10 @@ program.addCommand(
   benchCommand(host, benchDiffusion)
     .name('diffusion')
     .description('guidance, schedulers, noise and tokenizing, against a loop that copies the latents'),
+);
+program.addCommand(
+  benchCommand(host, benchPictures)
+    .name('pictures')
+    .description('good pictures that the picture check refuses, and wrong ones that it catches'),
 );
 await program.parseAsync();

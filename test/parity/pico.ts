@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type {
+  Answer,
   Conditions,
   FramedPrompts,
   GenerationPlan,
@@ -10,7 +11,6 @@ import type {
 import {
   advance,
   chunksToEncode,
-  combineGuidance,
   compilePlan,
   decoderInput,
   framePrompts,
@@ -89,7 +89,11 @@ interface Evaluation {
   readonly conditions: Conditions;
 }
 
-async function evaluate(graphs: Graphs, plan: GenerationPlan, { picture, i, conditions }: Evaluation) {
+async function evaluate(
+  graphs: Graphs,
+  plan: GenerationPlan,
+  { picture, i, conditions }: Evaluation,
+): Promise<Answer> {
   const { form, part, scale } = plan.guidance;
   const sample = new Float32Array(plan.latentSize);
   modelInput(plan, picture, i, sample);
@@ -116,8 +120,7 @@ async function evaluate(graphs: Graphs, plan: GenerationPlan, { picture, i, cond
   const output = 'noise_pred';
   const answer = floatsOf(await run(graphs, { part, inputs: part === 'unet_cfg' ? guided : inputs, output }));
   if (form !== 'OUTSIDE') return answer;
-  combineGuidance(answer.subarray(0, plan.latentSize), answer.subarray(plan.latentSize), scale, sample);
-  return sample;
+  return { uncond: answer.subarray(0, plan.latentSize), cond: answer.subarray(plan.latentSize), scale };
 }
 
 async function decode(graphs: Graphs, plan: GenerationPlan, picture: Picture): Promise<Uint8Array> {

@@ -1,4 +1,5 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import type { Level } from './prediction.ts';
 import { levelOfAlphaBar, move } from './prediction.ts';
@@ -59,7 +60,7 @@ export const ddim: Scheduler<Stateless, DdimEvaluation> = {
     const { from, to, noise, draws } = at(evaluations, i);
     const { fromLatents, fromOutput } = move(predictionType, from, to);
     const fresh = draws > 0 ? [[noise, drawOf(input)] as const] : [];
-    combine([[fromLatents, input.latents], [fromOutput, input.output], ...fresh], out);
+    combine([[fromLatents, input.latents], ...outputTerms(fromOutput, input.output), ...fresh], out);
     return state;
   },
 };

@@ -1,4 +1,5 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import { denoiseVariancePreserving, levelOfAlphaBar } from './prediction.ts';
 import type { Evaluation, Scheduler, Stateless } from './scheduler.ts';
@@ -56,7 +57,7 @@ export const ddpm: Scheduler<Stateless, DdpmEvaluation> = {
     const variance = ((1 - next) / noiseLeft) * (1 - alpha);
     const noise = draws > 0 ? [[Math.sqrt(variance), drawOf(input)] as const] : [];
     const latents = [kept + fromDenoised * fromLatents, input.latents] as const;
-    combine([latents, [fromDenoised * fromOutput, input.output], ...noise], out);
+    combine([latents, ...outputTerms(fromDenoised * fromOutput, input.output), ...noise], out);
     return state;
   },
 };

@@ -1,3 +1,4 @@
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import { splitLevel } from './ancestral.ts';
 import { denoiseInSigmaSpace } from './prediction.ts';
@@ -64,7 +65,7 @@ export const dpmSolverSde: Scheduler<SdeState, SdeEvaluation> = {
       state.start.set(input.latents);
       if (draws > 0) state.noise.set(drawOf(input));
       const noise = draws > 0 ? [[up, state.noise] as const] : [];
-      combine([[kept + a, input.latents], [b, input.output], ...noise], out);
+      combine([[kept + a, input.latents], ...outputTerms(b, input.output), ...noise], out);
       return state;
     }
     // sigma is where the first half ended.
@@ -72,7 +73,7 @@ export const dpmSolverSde: Scheduler<SdeState, SdeEvaluation> = {
     const terms = [
       [kept, state.start],
       [a, input.latents],
-      [b, input.output],
+      ...outputTerms(b, input.output),
       [first ?? 0, state.noise],
       [second ?? 0, drawOf(input)],
     ] as const;

@@ -1,4 +1,5 @@
-import { addScaled, weightedSum } from '../kernels.ts';
+import { outputTerms } from '../guidance.ts';
+import { combine } from '../kernels.ts';
 import { splitLevel } from './ancestral.ts';
 import { slopeInSigmaSpace } from './prediction.ts';
 import type { Evaluation, Scheduler, Stateless } from './scheduler.ts';
@@ -48,12 +49,14 @@ export const eulerAncestralDiscrete: Scheduler<Stateless, AncestralEvaluation> =
 
   step({ predictionType, evaluations }, i, state, input, out) {
     const { sigma, down, up } = at(evaluations, i);
-    const fresh = drawOf(input);
     const slope = slopeInSigmaSpace(predictionType, sigma);
     const dt = down - sigma;
-    const weights = { a: 1 + dt * slope.fromLatents, b: dt * slope.fromOutput };
-    weightedSum(weights, { x: input.latents, y: input.output }, out);
-    addScaled(up, fresh, out);
+    const terms = [
+      [1 + dt * slope.fromLatents, input.latents],
+      ...outputTerms(dt * slope.fromOutput, input.output),
+      [up, drawOf(input)],
+    ] as const;
+    combine(terms, out);
     return state;
   },
 };

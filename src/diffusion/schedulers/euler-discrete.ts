@@ -1,4 +1,5 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import { denoiseInSigmaSpace } from './prediction.ts';
 import type { Evaluation, PlanRequest, Scheduler, Stateless } from './scheduler.ts';
@@ -67,7 +68,7 @@ export const eulerDiscrete: Scheduler<Stateless, EulerEvaluation> = {
     const slope = (next - churned) / churned;
     const kept = 1 + slope * (1 - fromLatents);
     const fresh = draws > 0 ? [[kept * noise, drawOf(input)] as const] : [];
-    combine([[kept, input.latents], [-slope * fromOutput, input.output], ...fresh], out);
+    combine([[kept, input.latents], ...outputTerms(-slope * fromOutput, input.output), ...fresh], out);
     return state;
   },
 };

@@ -1,4 +1,5 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import { estimateInto } from './multistep.ts';
 import { slopeInSigmaSpace } from './prediction.ts';
@@ -47,7 +48,7 @@ export const heunDiscrete: Scheduler<TwoStageState, TwoStageEvaluation> = {
       const terms = [
         [1, state.kept],
         [(dt / 2) * slope.fromLatents, input.latents],
-        [(dt / 2) * slope.fromOutput, input.output],
+        ...outputTerms((dt / 2) * slope.fromOutput, input.output),
       ] as const;
       combine(terms, out);
       return state;

@@ -1,3 +1,4 @@
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import { splitLevel } from './ancestral.ts';
 import { kdpm2Levels } from './kdpm2-levels.ts';
@@ -57,7 +58,7 @@ export const kdpm2AncestralDiscrete: Scheduler<TwoStageState, TwoStageEvaluation
     const terms = [
       [1, state.kept],
       [dt * slope.fromLatents, input.latents],
-      [dt * slope.fromOutput, input.output],
+      ...outputTerms(dt * slope.fromOutput, input.output),
       [up, drawOf(input)],
     ] as const;
     combine(terms, out);

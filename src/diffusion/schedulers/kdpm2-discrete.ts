@@ -1,3 +1,4 @@
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import { kdpm2Levels } from './kdpm2-levels.ts';
 import { estimateInto } from './multistep.ts';
@@ -52,7 +53,7 @@ export const kdpm2Discrete: Scheduler<TwoStageState, TwoStageEvaluation> = {
     const terms = [
       [1, state.kept],
       [way.fromLatents, input.latents],
-      [way.fromOutput, input.output],
+      ...outputTerms(way.fromOutput, input.output),
     ] as const;
     combine(terms, out);
     return state;

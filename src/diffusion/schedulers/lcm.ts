@@ -1,4 +1,5 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import { DISTILLED_STEPS, distilledTimesteps } from './distilled-timesteps.ts';
 import { denoiseVariancePreserving, levelOfAlphaBar } from './prediction.ts';
@@ -59,7 +60,7 @@ export const lcm: Scheduler<Stateless, LcmEvaluation> = {
     const to = levelOfAlphaBar(next ?? 1);
     const noise = next === null ? [] : [[to.std, drawOf(input)] as const];
     const latents = [to.alpha * (skip + denoised * fromLatents), input.latents] as const;
-    combine([latents, [to.alpha * denoised * fromOutput, input.output], ...noise], out);
+    combine([latents, ...outputTerms(to.alpha * denoised * fromOutput, input.output), ...noise], out);
     return state;
   },
 };

@@ -1,5 +1,6 @@
+import { outputTerms } from '../guidance.ts';
 import type { Term } from '../kernels.ts';
-import { combine, weightedSum } from '../kernels.ts';
+import { combine } from '../kernels.ts';
 import type { Estimate } from './prediction.ts';
 import type { Evaluation, SchedulePlan, StepInput } from './scheduler.ts';
 import { at, drawOf } from './scheduler.ts';
@@ -56,7 +57,7 @@ export function estimateInto(
   { latents, output }: StepInput,
   out: Float32Array,
 ): void {
-  weightedSum({ a: fromLatents, b: fromOutput }, { x: latents, y: output }, out);
+  combine([[fromLatents, latents], ...outputTerms(fromOutput, output)], out);
 }
 
 /** `update` with its arrays. */

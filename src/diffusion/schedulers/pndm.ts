@@ -1,3 +1,4 @@
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import { remember } from './multistep.ts';
 import { levelOfAlphaBar, noiseVariancePreserving } from './prediction.ts';
@@ -72,12 +73,9 @@ export const pndm: Scheduler<PndmState, PndmEvaluation> = {
     const starts = i === 0 ? [latents.slice()] : [];
     const [fromBar, toBar] = isAgain ? [above, alphaBar] : [alphaBar, below];
     const kept = isAgain ? answers : remember(answers, ORDER, out.length);
-    if (!isAgain) at(kept, 0).set(output);
+    if (!isAgain) combine(outputTerms(1, output), at(kept, 0));
     const joined = isAgain
-      ? ([
-          [0.5, output],
-          [0.5, at(kept, 0)],
-        ] as const)
+      ? ([...outputTerms(0.5, output), [0.5, at(kept, 0)]] as const)
       : at(ADAMS, kept.length - 1).map((weight, k) => [weight, at(kept, k)] as const);
     const move = transfer(fromBar, toBar);
     const noise = noiseVariancePreserving(predictionType, levelOfAlphaBar(fromBar));

@@ -1,4 +1,5 @@
 import type { PredictionType } from '../../kernel/manifest.ts';
+import type { Answer } from '../guidance.ts';
 import type { SigmaSchedule } from '../names.ts';
 import type { SamplerOptions } from '../sampler-options.ts';
 import type { SchedulerConfig } from './config.ts';
@@ -43,12 +44,11 @@ export interface PlanRequest {
   readonly options?: SamplerOptions;
 }
 
-/** The arrays of one evaluation, all of one length. */
+/** The arrays of one evaluation, all of one length. None of them is `out`, but that the latents may be. */
 export interface StepInput {
   /** The picture as it stands, not scaled for the model. */
   readonly latents: Float32Array;
-  /** What the U-Net answered, guidance already applied. */
-  readonly output: Float32Array;
+  readonly output: Answer;
   /** As many as the plan's `draws` says for this evaluation. */
   readonly noise: readonly Float32Array[];
 }

@@ -1,4 +1,5 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
 import { DISTILLED_STEPS, distilledTimesteps } from './distilled-timesteps.ts';
 import type { Level } from './prediction.ts';
@@ -62,7 +63,10 @@ export const tcd: Scheduler<Stateless, TcdEvaluation> = {
     const { from, to, kept, noise, draws } = at(evaluations, i);
     const { fromLatents, fromOutput } = move(predictionType, from, to);
     const fresh = draws > 0 ? [[noise, drawOf(input)] as const] : [];
-    combine([[kept * fromLatents, input.latents], [kept * fromOutput, input.output], ...fresh], out);
+    combine(
+      [[kept * fromLatents, input.latents], ...outputTerms(kept * fromOutput, input.output), ...fresh],
+      out,
+    );
     return state;
   },
 };

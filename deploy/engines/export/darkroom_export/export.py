@@ -22,11 +22,15 @@ from darkroom_export.session import describe, largest_difference, open_session
 from darkroom_export.source import COMPONENTS, INDEX, TOKENIZER_FILES, Component, load_component, save_half
 from darkroom_export.trace import trace
 from darkroom_export.traits import Traits, read_traits
+from darkroom_export.weights import read_stored_tensors
 
 Say = Callable[[str], None]
 
 # Inputs are drawn at random, and a difference that was seen once is to be seen again.
 _SEED = 0
+
+# What transformers and diffusers write of where a configuration comes from.
+_NOTES = ("transformers_version", "dtype", "torch_dtype")
 
 _NOT_IN_A_BUNDLE = ("safety_checker", "feature_extractor", "image_encoder")
 
@@ -113,17 +117,38 @@ def _export(work: _Work, component: Component) -> dict[str, Any]:
 
 def _export_part(work: _Work, component: Component, part: Part) -> dict[str, Any]:
     started = time.monotonic()
-    work.say(f"{part.name}: tracing")
     graph = work.staged / component.name / f"{part.name}.onnx"
-    length = trace(part, graph, graph.with_name(component.weights))
-    _check_family(work, part.name, graph)
+    base = work.order.base
+    if base and _is_alike(base, component, graph.parent):
+        shutil.copyfile(base.graph(part.name), graph)
+    else:
+        work.say(f"{part.name}: tracing")
+        trace(part, graph, graph.with_name(component.weights))
+        _check_family(work, part.name, graph)
     session = open_session(graph)
     difference = largest_difference(session, part)
     work.say(
-        f"{part.name}: {graph.stat().st_size / 1e6:.2f} MB of graph over {length / 1e6:.1f} MB of weights, "
-        f"at most {difference:.1e} from torch, {time.monotonic() - started:.0f} s"
+        f"{part.name}: {graph.stat().st_size / 1e6:.2f} MB of graph, at most {difference:.1e} from torch, "
+        f"{time.monotonic() - started:.0f} s"
     )
     return describe(session, work.order.settings.max_batch, path_from(work.staged, graph))
+
+
+def _is_alike(base: Bundle, component: Component, folder: Path) -> bool:
+    """Whether the base has the same architecture, with every tensor in the same place.
+
+    Then its graph is this one's, for a graph depends on nothing else but the versions of torch and onnx. To trace it
+    again takes a minute, and answers are held against torch's all the same.
+    """
+    shared = base.graph(component.parts[0]).parent
+    ours, theirs = (read_stored_tensors(place / component.weights) for place in (folder, shared))
+    return ours == theirs and _architecture(folder) == _architecture(shared)
+
+
+def _architecture(folder: Path) -> dict[str, Any]:
+    """The configuration without what the libraries note about themselves."""
+    config = read_json(folder / "config.json")
+    return {key: value for key, value in config.items() if not key.startswith("_") and key not in _NOTES}
 
 
 def _check_family(work: _Work, name: str, graph: Path) -> None:

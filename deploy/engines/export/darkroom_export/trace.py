@@ -15,8 +15,8 @@ from darkroom_export.tidy import strip_notes, tidy
 _OPSET = 18
 
 
-def trace(part: Part, graph: Path, weights: Path) -> int:
-    """Writes the part to `graph`, whose parameters point into `weights` beside it. Returns the bytes pointed at.
+def trace(part: Part, graph: Path, weights: Path) -> None:
+    """Writes the part to `graph`, whose parameters point into `weights` beside it.
 
     The bytes of the graph depend on the versions of torch, onnxscript and onnx, and on nothing else: not on the
     weights, and not on the machine.
@@ -38,7 +38,6 @@ def trace(part: Part, graph: Path, weights: Path) -> int:
             verbose=False,
         )
     model = tidy(program.model_proto)
-    length = externalise(model, weights)
+    externalise(model, weights)
     strip_notes(model)
     onnx.save(model, graph)
-    return length

@@ -26,17 +26,17 @@ def save_pipeline(folder: Path) -> Path:
     return folder
 
 
-def text_encoder(layers: int = 2) -> CLIPTextModel:
+def text_encoder(**change: int) -> CLIPTextModel:
     """CLIP's text model with random weights."""
-    config = CLIPTextConfig(
-        vocab_size=100,
-        hidden_size=WIDTH,
-        intermediate_size=32,
-        num_hidden_layers=layers,
-        num_attention_heads=2,
-        max_position_embeddings=12,
-    )
-    return CLIPTextModel(config)
+    sizes = {
+        "vocab_size": 100,
+        "hidden_size": WIDTH,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 12,
+    }
+    return CLIPTextModel(CLIPTextConfig(**sizes | change))
 
 
 def edit_json(path: Path, **values: Any) -> None:

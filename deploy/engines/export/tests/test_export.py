@@ -83,14 +83,16 @@ def test_no_folder_of_the_machine_is_named(source, tiny):
         assert str(source) not in path.read_text("utf-8")
 
 
-def test_a_variant_names_what_it_lacks_beside_itself_however_its_base_is_reached(tiny, tmp_path):
+def test_a_variant_names_what_it_lacks_beside_itself_however_its_base_is_reached(tiny, tmp_path, capsys):
     source = tmp_path / "source"
-    text_encoder(layers=2).save_pretrained(source / "text_encoder")
+    text_encoder().save_pretrained(source / "text_encoder")
     (tmp_path / "link").symlink_to(tiny.parent)
     out = tmp_path / "link" / "variant"
 
     options = ["--base", str(tiny), "--licence", "CC0-1.0"]
     assert main(["export", str(source), str(out), *options]) == 0
+    # It is the base's graph, which takes a minute less.
+    assert "tracing" not in capsys.readouterr().err
 
     variant = open_bundle(tiny.parent / "variant")
     files = {name: part["file"] for name, part in variant.manifest["parts"].items()}
@@ -102,9 +104,27 @@ def test_a_variant_names_what_it_lacks_beside_itself_however_its_base_is_reached
     assert variant.manifest["tokenizer"] == "../tiny/tokenizer"
 
 
-def test_a_variant_of_other_architecture_is_refused(tiny, tmp_path, capsys):
+def test_a_graph_does_not_depend_on_the_weights_that_it_is_traced_with(tiny, tmp_path, capsys):
+    source = tmp_path / "source"
+    text_encoder().save_pretrained(source / "text_encoder")
+    # Says nothing of the graph, but keeps the base's from being taken.
+    edit_json(source / "text_encoder" / "config.json", projection_dim=7)
+
+    out = tiny.parent / "traced"
+    assert main(["export", str(source), str(out), "--base", str(tiny), "--licence", "CC0-1.0"]) == 0
+
+    graph = Path("text_encoder") / "text_encoder.onnx"
+    same = (out / graph).read_bytes() == (tiny / graph).read_bytes()
+    shutil.rmtree(out)
+    assert same
+    assert "text_encoder: tracing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", [{"num_hidden_layers": 3}, {"num_attention_heads": 4}], ids=["layers", "heads"])
+def test_a_variant_of_other_architecture_is_refused(tiny, tmp_path, capsys, change):
+    """Also one whose tensors are the base's in all but their values, as with heads."""
     other = tmp_path / "other"
-    text_encoder(layers=3).save_pretrained(other / "text_encoder")
+    text_encoder(**change).save_pretrained(other / "text_encoder")
     out = tiny.parent / "other"
 
     said = refusal(capsys, "export", other, out, "--base", tiny, "--licence", "CC0-1.0")
