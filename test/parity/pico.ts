@@ -6,6 +6,7 @@ import type {
   FramedPrompts,
   GenerationPlan,
   Picture,
+  SchedulerConfig,
   Settings,
 } from '../../src/diffusion/index.ts';
 import {
@@ -22,6 +23,7 @@ import {
 import { BUNDLE, readManifest, readSchedulerConfig, readTokenizer } from './recorded.ts';
 
 export interface Drawn {
+  readonly plan: GenerationPlan;
   readonly latents: Float32Array;
   /** RGB rows. */
   readonly pixels: Uint8Array;
@@ -35,8 +37,15 @@ const tokenizer = readTokenizer();
 
 export interface Painter extends AsyncDisposable {
   readonly manifest: typeof manifest;
-  /** Runs a job's first picture; `isGraphless` takes `unet_cfg` from the bundle. */
-  draw(settings: Settings, options?: { readonly isGraphless?: boolean }): Promise<Drawn>;
+  /** Runs a job's first picture. */
+  draw(settings: Settings, options?: DrawOptions): Promise<Drawn>;
+}
+
+export interface DrawOptions {
+  /** Takes `unet_cfg` from the bundle. */
+  readonly isGraphless?: boolean;
+  /** In place of what the bundle says of its training. */
+  readonly record?: SchedulerConfig;
 }
 
 /** The bundle's graphs, each in a session of one thread, driven by nothing but the diffusion core. */
@@ -48,12 +57,17 @@ export async function openPainter(): Promise<Painter> {
   }
   return {
     manifest,
-    draw: (settings, { isGraphless = false } = {}) => {
+    draw: (settings, { isGraphless = false, record = schedulerConfig } = {}) => {
       const { unet_cfg: _, ...withoutGraph } = manifest.parts;
       const parts = isGraphless ? withoutGraph : manifest.parts;
       const prompts = framePrompts(tokenizer, manifest, settings);
       const promptChunks = prompts.prompt.chunks.length;
-      const plan = compilePlan({ manifest: { ...manifest, parts }, schedulerConfig, settings, promptChunks });
+      const plan = compilePlan({
+        manifest: { ...manifest, parts },
+        schedulerConfig: record,
+        settings,
+        promptChunks,
+      });
       return drawFirst(graphs, plan, prompts);
     },
     async [Symbol.asyncDispose]() {
@@ -68,7 +82,7 @@ async function drawFirst(graphs: Graphs, plan: GenerationPlan, prompts: FramedPr
   for (let i = 0; i < plan.totalSteps; i += 1) {
     advance(plan, picture, i, await evaluate(graphs, plan, { picture, i, conditions }));
   }
-  return { latents: picture.latents, pixels: await decode(graphs, plan, picture) };
+  return { plan, latents: picture.latents, pixels: await decode(graphs, plan, picture) };
 }
 
 async function encodePrompts(
