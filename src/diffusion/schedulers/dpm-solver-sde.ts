@@ -1,5 +1,6 @@
 import { outputTerms } from '../guidance.ts';
 import { combine } from '../kernels.ts';
+import { OPTION_DOMAINS } from '../sampler-options.ts';
 import { splitLevel } from './ancestral.ts';
 import { denoiseInSigmaSpace } from './prediction.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -42,7 +43,7 @@ export const dpmSolverSde: Scheduler<SdeState, SdeEvaluation> = {
       },
       draws: [1, 1],
     });
-    const { sNoise = 1 } = request.options ?? {};
+    const { sNoise = OPTION_DOMAINS.sNoise.default } = request.options ?? {};
     return {
       predictionType: request.config.predictionType,
       evaluations: evaluations.map((each) => ({ ...each, sNoise })),
