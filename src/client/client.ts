@@ -1,6 +1,7 @@
 import type {
   ImagePartsFragment,
   JobPartsFragment,
+  JobQuoteQuery,
   JobSubmitInput,
   PlatformStatsQuery,
   PromptPreviewInput,
@@ -11,6 +12,7 @@ import type {
 import {
   JobCancelDocument,
   JobDocument,
+  JobQuoteDocument,
   JobSubmitDocument,
   PlatformStatsDocument,
   PromptPreviewDocument,
@@ -32,6 +34,7 @@ export type Job = JobPartsFragment;
 export type Image = ImagePartsFragment;
 export type Variant = VariantsQuery['variants'][number];
 export type Viewer = ViewerQuery['viewer'];
+export type JobQuote = JobQuoteQuery['jobQuote'];
 export type PromptPreview = NonNullable<PromptPreviewQuery['promptPreview']>;
 export type PlatformStats = PlatformStatsQuery['platformStats'];
 
@@ -64,6 +67,8 @@ export interface Client {
    * besides JOBS_WRITE, for the answer tells of pictures; the same goes for `cancelJob`.
    */
   submitJob(input: JobSubmitInput): Promise<Job>;
+  /** What `submitJob` would be refused for and would cost; input that it refuses is in the answer, not thrown. */
+  quoteJob(input: JobSubmitInput): Promise<JobQuote>;
   /** Null when there is no such job. */
   job(id: string): Promise<Job | null>;
   /** Stops a job within one step; one that has ended comes back unchanged. */
@@ -105,6 +110,7 @@ export function createClient(options: ClientOptions): Client {
   };
   return {
     submitJob: async (input) => jobOf((await execute(deps, JobSubmitDocument, { input })).jobSubmit),
+    quoteJob: async (input) => (await execute(deps, JobQuoteDocument, { input })).jobQuote,
     cancelJob: async (jobId) =>
       jobOf((await execute(deps, JobCancelDocument, { input: { jobId } })).jobCancel),
     job: async (id) => (await execute(deps, JobDocument, { id })).job,

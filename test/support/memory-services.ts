@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import type { Variant } from '../../src/domains/catalog/index.ts';
-import type { Image, Job, JobEvent, JobSettings, JobSubmission } from '../../src/domains/generation/index.ts';
+import type { Finding, Image, Job, JobEvent, JobSettings, JobSubmission } from '../../src/domains/generation/index.ts';
 import { isFinal } from '../../src/domains/generation/index.ts';
 import type { Actor, Permission } from '../../src/domains/tenancy/index.ts';
 import { PERMISSIONS, requirePermission } from '../../src/domains/tenancy/index.ts';
@@ -165,6 +165,20 @@ export function createMemoryServices(): MemoryServices {
         if (refusals.length > 0) throw new DomainErrors(refusals);
         return add(actor, submission);
       },
+      async quote(_actor, submission) {
+        calls.push('quote');
+        const refusals = refusalsOf(submission);
+        const isFine = refusals.length === 0;
+        return {
+          evaluationsPerPicture: isFine ? 25 : null,
+          credits: isFine ? 25 : null,
+          etaMs: isFine ? 1_000 : null,
+          evaluationsAhead: isFine ? 0 : null,
+          evaluationsPerSecond: isFine ? 25 : null,
+          findings: isFine ? [FINDING] : [],
+          refusals,
+        };
+      },
       async cancel(actor, jobId) {
         calls.push('cancel');
         const found = own(actor, jobId);
@@ -305,6 +319,7 @@ const DEFAULTS: JobSettings = {
   guidanceScale: 4,
   scheduler: 'EULER_DISCRETE',
   sigmaSchedule: 'DEFAULT',
+  samplerOptions: {},
   clipSkip: 1,
   seed: 7n,
   imageCount: 1,
@@ -312,17 +327,25 @@ const DEFAULTS: JobSettings = {
   outputFormat: 'PNG',
 };
 
+const FINDING: Finding = {
+  code: 'NEGATIVE_PROMPT_UNUSED',
+  severity: 'WARNING',
+  field: ['negativePrompt'],
+  message: 'There is no guidance.',
+  fix: 'Leave it out.',
+};
+
 const PROMPT = { chunks: [], tokenCount: 3, isTruncated: false };
 
 function jobOf({ tenantId }: Actor, { metadata, ...submission }: JobSubmission): Job {
   const given = Object.entries(submission).filter(([name, value]) => name in DEFAULTS && value !== null);
-  const settings: JobSettings = { ...DEFAULTS, ...Object.fromEntries(given) };
+  const settings: JobSettings = { ...DEFAULTS, ...Object.fromEntries(given), samplerOptions: {} };
   return {
     id: newId('job'),
     tenantId,
     state: 'QUEUED',
     variantId: variant.id,
-    readSettings: () => ({ settings, prompt: PROMPT, negativePrompt: PROMPT }),
+    readSettings: () => ({ settings, prompt: PROMPT, negativePrompt: PROMPT, findings: [] }),
     readMetadata: () => metadata ?? [],
     step: 0,
     totalSteps: settings.steps,

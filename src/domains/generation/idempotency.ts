@@ -36,7 +36,10 @@ export function hashOfMeaning(
   { variant, settings }: { readonly variant: { readonly id: string }; readonly settings: JobSettings },
 ): Uint8Array {
   const notes = (metadata ?? []).map(({ key, value }) => [key, value]);
-  const meant = { ...settings, seed: seed ?? null };
+  const { samplerOptions, ...always } = settings;
+  // Named only where there are some: a job without means what it meant before there were any.
+  const options = Object.keys(samplerOptions).length === 0 ? {} : { samplerOptions };
+  const meant = { ...always, ...options, seed: seed ?? null };
   return hashOf([variant.id, Object.entries(meant).toSorted(byName), notes.toSorted(byName)]);
 }
 
