@@ -1,11 +1,21 @@
 import type { SchedulerName, SigmaSchedule } from './names.ts';
+import { READERS } from './sampler-options.ts';
 import type { SamplerOptions } from './sampler-options.ts';
+import { schedulerOf } from './schedulers/registry.ts';
 
 /** A sampler as other programs name it, in our terms. */
 export interface NamedSampler {
   readonly scheduler: SchedulerName;
   readonly sigmaSchedule: SigmaSchedule;
   readonly options: SamplerOptions;
+}
+
+interface Sampler extends Omit<NamedSampler, 'sigmaSchedule'> {
+  readonly name: string;
+}
+
+interface ScheduleType extends Omit<NamedSampler, 'scheduler'> {
+  readonly name: string;
 }
 
 /**
@@ -15,31 +25,31 @@ export interface NamedSampler {
  * InvokeAI: A1111 runs k-diffusion's `sample_dpmpp_sde`, and DPMSolverSDE is that. "DPM fast", "DPM adaptive",
  * "DPM++ 2S a" and "DPM++ 3M SDE" have no counterpart.
  */
-const SAMPLERS: Readonly<Record<string, Omit<NamedSampler, 'sigmaSchedule'>>> = {
-  euler: { scheduler: 'EULER_DISCRETE', options: {} },
-  'euler a': { scheduler: 'EULER_ANCESTRAL_DISCRETE', options: {} },
-  heun: { scheduler: 'HEUN_DISCRETE', options: {} },
-  lms: { scheduler: 'LMS_DISCRETE', options: {} },
-  dpm2: { scheduler: 'KDPM2_DISCRETE', options: {} },
-  'dpm2 a': { scheduler: 'KDPM2_ANCESTRAL_DISCRETE', options: {} },
-  'dpm++ 2m': { scheduler: 'DPM_SOLVER_MULTISTEP', options: {} },
-  'dpm++ 2m sde': { scheduler: 'DPM_SOLVER_MULTISTEP', options: { algorithm: 'sde-dpmsolver++' } },
-  'dpm++ sde': { scheduler: 'DPM_SOLVER_SDE', options: {} },
-  ddim: { scheduler: 'DDIM', options: {} },
-  plms: { scheduler: 'PNDM', options: {} },
-  unipc: { scheduler: 'UNI_PC_MULTISTEP', options: {} },
-  lcm: { scheduler: 'LCM', options: {} },
-};
+const SAMPLERS: readonly Sampler[] = [
+  { name: 'Euler', scheduler: 'EULER_DISCRETE', options: {} },
+  { name: 'Euler a', scheduler: 'EULER_ANCESTRAL_DISCRETE', options: {} },
+  { name: 'Heun', scheduler: 'HEUN_DISCRETE', options: {} },
+  { name: 'LMS', scheduler: 'LMS_DISCRETE', options: {} },
+  { name: 'DPM2', scheduler: 'KDPM2_DISCRETE', options: {} },
+  { name: 'DPM2 a', scheduler: 'KDPM2_ANCESTRAL_DISCRETE', options: {} },
+  { name: 'DPM++ 2M', scheduler: 'DPM_SOLVER_MULTISTEP', options: {} },
+  { name: 'DPM++ 2M SDE', scheduler: 'DPM_SOLVER_MULTISTEP', options: { algorithm: 'sde-dpmsolver++' } },
+  { name: 'DPM++ SDE', scheduler: 'DPM_SOLVER_SDE', options: {} },
+  { name: 'DDIM', scheduler: 'DDIM', options: {} },
+  { name: 'PLMS', scheduler: 'PNDM', options: {} },
+  { name: 'UniPC', scheduler: 'UNI_PC_MULTISTEP', options: {} },
+  { name: 'LCM', scheduler: 'LCM', options: {} },
+];
 
 /** Its schedule types, which older versions put behind the sampler's name. */
-const SCHEDULE_TYPES: Readonly<Record<string, Omit<NamedSampler, 'scheduler'>>> = {
-  karras: { sigmaSchedule: 'KARRAS', options: {} },
-  exponential: { sigmaSchedule: 'EXPONENTIAL', options: {} },
-  beta: { sigmaSchedule: 'BETA', options: {} },
-  'align your steps': { sigmaSchedule: 'AYS', options: {} },
-  'sgm uniform': { sigmaSchedule: 'DEFAULT', options: { timestepSpacing: 'trailing' } },
-  simple: { sigmaSchedule: 'DEFAULT', options: { timestepSpacing: 'trailing' } },
-};
+const SCHEDULE_TYPES: readonly ScheduleType[] = [
+  { name: 'Karras', sigmaSchedule: 'KARRAS', options: {} },
+  { name: 'Exponential', sigmaSchedule: 'EXPONENTIAL', options: {} },
+  { name: 'Beta', sigmaSchedule: 'BETA', options: {} },
+  { name: 'Align Your Steps', sigmaSchedule: 'AYS', options: {} },
+  { name: 'SGM Uniform', sigmaSchedule: 'DEFAULT', options: { timestepSpacing: 'trailing' } },
+  { name: 'Simple', sigmaSchedule: 'DEFAULT', options: { timestepSpacing: 'trailing' } },
+];
 
 /**
  * Reads a sampler's name as AUTOMATIC1111 shows it, with or without a schedule type behind it ("DPM++ 2M SDE Karras"),
@@ -47,15 +57,42 @@ const SCHEDULE_TYPES: Readonly<Record<string, Omit<NamedSampler, 'scheduler'>>> 
  * `validate`'s business.
  */
 export function parseA1111Name(text: string): NamedSampler | null {
-  const name = text.trim().toLowerCase().replaceAll(/\s+/g, ' ');
-  const type = Object.keys(SCHEDULE_TYPES).find((each) => name.endsWith(` ${each}`));
-  const bare = type === undefined ? name : name.slice(0, -type.length - 1);
-  const sampler = Object.hasOwn(SAMPLERS, bare) ? SAMPLERS[bare] : undefined;
-  if (!sampler) return null;
-  const schedule = type === undefined ? undefined : SCHEDULE_TYPES[type];
+  const name = fold(text);
+  const type = SCHEDULE_TYPES.find((each) => name.endsWith(` ${fold(each.name)}`));
+  const bare = type === undefined ? name : name.slice(0, -type.name.length - 1);
+  const sampler = SAMPLERS.find((each) => fold(each.name) === bare);
+  return sampler ? join(sampler, type) : null;
+}
+
+/** A name of AUTOMATIC1111 for what a scheduler does with one sigma schedule and some options. */
+export interface SchedulerAlias extends Omit<NamedSampler, 'scheduler'> {
+  readonly name: string;
+}
+
+/** Every name that `parseA1111Name` reads as this scheduler, with a schedule type that the scheduler can follow. */
+export function aliasesOf(scheduler: SchedulerName): readonly SchedulerAlias[] {
+  const types = SCHEDULE_TYPES.filter((type) => canFollow(scheduler, type));
+  return SAMPLERS.filter((sampler) => sampler.scheduler === scheduler).flatMap((sampler) =>
+    [undefined, ...types].map((type) => {
+      const { sigmaSchedule, options } = join(sampler, type);
+      return { name: type ? `${sampler.name} ${type.name}` : sampler.name, sigmaSchedule, options };
+    }),
+  );
+}
+
+function canFollow(scheduler: SchedulerName, { sigmaSchedule, options }: ScheduleType): boolean {
+  const isSpaced = options.timestepSpacing === undefined || READERS.timestepSpacing.includes(scheduler);
+  return isSpaced && schedulerOf(scheduler).sigmaSchedules.includes(sigmaSchedule);
+}
+
+function join(sampler: Sampler, type: ScheduleType | undefined): NamedSampler {
   return {
     scheduler: sampler.scheduler,
-    sigmaSchedule: schedule?.sigmaSchedule ?? 'DEFAULT',
-    options: { ...sampler.options, ...schedule?.options },
+    sigmaSchedule: type?.sigmaSchedule ?? 'DEFAULT',
+    options: { ...sampler.options, ...type?.options },
   };
+}
+
+function fold(name: string): string {
+  return name.trim().toLowerCase().replaceAll(/\s+/g, ' ');
 }

@@ -5,6 +5,8 @@
 export { BundleError } from './bundle-error.ts';
 export type { Picture } from './denoise.ts';
 export { advance, decoderInput, modelInput, startPicture, timestepOf } from './denoise.ts';
+export type { OptionDescription, SchedulerDescription } from './describe-scheduler.ts';
+export { describeScheduler, evaluationsOf } from './describe-scheduler.ts';
 export type { Finding, FindingCode } from './finding.ts';
 export { FINDING_CODES } from './finding.ts';
 export type { Guidance, GuidanceForm } from './guidance.ts';

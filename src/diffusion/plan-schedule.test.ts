@@ -4,7 +4,8 @@ import { readManifest, readSchedulerConfig } from '../../test/parity/recorded.ts
 import type { SchedulerName } from './names.ts';
 import { SCHEDULER_NAMES } from './names.ts';
 import { compilePlan } from './plan.ts';
-import { planSchedule, stepRange, unreadKnobs } from './plan-schedule.ts';
+import { planSchedule, unreadKnobs } from './plan-schedule.ts';
+import { stepRange } from './validation/step-range.ts';
 import { resolveSettings } from './settings.ts';
 
 const manifest = readManifest();

@@ -1,7 +1,7 @@
 import type { SchedulerName } from './names.ts';
-import type { SamplerOption, SchedulerKnob } from './sampler-options.ts';
-import { READERS } from './sampler-options.ts';
-import { ALIGNED_STEPS_MAX, alignedTimesteps } from './schedulers/align-your-steps.ts';
+import type { SchedulerKnob } from './sampler-options.ts';
+import { READERS, SAMPLER_OPTIONS } from './sampler-options.ts';
+import { alignedTimesteps } from './schedulers/align-your-steps.ts';
 import { schedulerOf } from './schedulers/registry.ts';
 import type { PlanRequest, SchedulePlan } from './schedulers/scheduler.ts';
 import { startAt } from './schedulers/scheduler.ts';
@@ -10,19 +10,6 @@ export interface ScheduleRequest extends PlanRequest {
   /** Share of the run that is left for an image to start from, 0 to 1; the whole run when it is left out. */
   readonly strength?: number;
 }
-
-/** How many steps a run may have. */
-export interface StepRange {
-  readonly min: number;
-  readonly max: number;
-}
-
-// Below these the run ends in noise of many times the picture's strength, even with a perfect model.
-const BETA_STEPS_MIN: Readonly<Partial<Record<SchedulerName, number>>> = {
-  SA_SOLVER: 20,
-  KDPM2_DISCRETE: 5,
-  KDPM2_ANCESTRAL_DISCRETE: 5,
-};
 
 /**
  * Lays out a run of `steps` steps with the scheduler of that name. Throws a `RangeError` for what `unreadKnobs`
@@ -43,32 +30,11 @@ export function unreadKnobs(
   { config, options = {} }: PlanRequest,
 ): readonly SchedulerKnob[] {
   const asked: readonly SchedulerKnob[] = [
-    ...OPTIONS.filter((option) => options[option] !== undefined),
+    ...SAMPLER_OPTIONS.filter((option) => options[option] !== undefined),
     ...(config.zeroTerminalSnr ? (['zeroTerminalSnr'] as const) : []),
   ];
   return asked.filter((knob) => !READERS[knob].includes(name));
 }
-
-/** The step counts for which the scheduler gives distinct, falling noise levels and a picture at the end. */
-export function stepRange(name: SchedulerName, request: PlanRequest): StepRange {
-  const { timesteps, sigmas } = request.options ?? {};
-  const listed = timesteps?.length ?? (sigmas && sigmas.length - 1);
-  if (listed !== undefined) return { min: listed, max: listed };
-  if (request.sigmaSchedule === 'AYS') return { min: 1, max: ALIGNED_STEPS_MAX };
-  const min = request.sigmaSchedule === 'BETA' ? (BETA_STEPS_MIN[name] ?? 1) : 1;
-  return { min, max: schedulerOf(name).stepsMax(withSpacing(request)) };
-}
-
-const OPTIONS: readonly SamplerOption[] = [
-  'timestepSpacing',
-  'timesteps',
-  'sigmas',
-  'eta',
-  'sChurn',
-  'sNoise',
-  'solverOrder',
-  'algorithm',
-];
 
 /** The request as schedulers read it: spacing in the record, align-your-steps as timesteps. */
 function resolve(steps: number, request: PlanRequest): PlanRequest {
@@ -78,7 +44,8 @@ function resolve(steps: number, request: PlanRequest): PlanRequest {
   return { config, sigmaSchedule: 'DEFAULT', options: { ...options, timesteps } };
 }
 
-function withSpacing(request: PlanRequest): PlanRequest {
+/** The request with the spacing that its options name in the place of the record's. */
+export function withSpacing(request: PlanRequest): PlanRequest {
   const timestepSpacing = request.options?.timestepSpacing ?? request.config.timestepSpacing;
   return { ...request, config: { ...request.config, timestepSpacing } };
 }

@@ -1,5 +1,6 @@
 import type { SchedulerName } from './names.ts';
 import type { TimestepSpacing } from './schedulers/config.ts';
+import { TIMESTEP_SPACINGS } from './schedulers/config.ts';
 
 export const SOLVER_ORDERS = [1, 2, 3] as const;
 export const ALGORITHMS = ['dpmsolver++', 'sde-dpmsolver++'] as const;
@@ -24,6 +25,42 @@ export interface SamplerOptions {
 }
 
 export type SamplerOption = keyof SamplerOptions;
+
+/** What an option may be: a number of a range, one of a few values, or a list of numbers of a range. */
+export type OptionDomain =
+  | { readonly kind: 'RANGE'; readonly min: number; readonly max: number; readonly default: number }
+  | {
+      readonly kind: 'CHOICE';
+      readonly values: readonly (string | number)[];
+      /** Null where the model's record decides. */
+      readonly default: string | number | null;
+    }
+  | { readonly kind: 'LIST'; readonly min: number; readonly max: number | null };
+
+/** Every option: what validation accepts, what schedulers take when it is left out, and what is told of it. */
+export const OPTION_DOMAINS = {
+  timestepSpacing: { kind: 'CHOICE', values: TIMESTEP_SPACINGS, default: null },
+  // The largest is the last training timestep, which the model's record says.
+  timesteps: { kind: 'LIST', min: 0, max: null },
+  sigmas: { kind: 'LIST', min: 0, max: null },
+  eta: { kind: 'RANGE', min: 0, max: 1, default: 0 },
+  // The largest is where a step's share of it saturates, for as many steps as there can be.
+  sChurn: { kind: 'RANGE', min: 0, max: 1000, default: 0 },
+  sNoise: { kind: 'RANGE', min: 0, max: 2, default: 1 },
+  solverOrder: { kind: 'CHOICE', values: SOLVER_ORDERS, default: 2 },
+  algorithm: { kind: 'CHOICE', values: ALGORITHMS, default: 'dpmsolver++' },
+} as const satisfies Readonly<Record<SamplerOption, OptionDomain>>;
+
+export const SAMPLER_OPTIONS = [
+  'timestepSpacing',
+  'timesteps',
+  'sigmas',
+  'eta',
+  'sChurn',
+  'sNoise',
+  'solverOrder',
+  'algorithm',
+] as const satisfies readonly SamplerOption[];
 
 /** Everything that some schedulers read and others do not: the options, and what a model's record may ask. */
 export type SchedulerKnob = SamplerOption | 'zeroTerminalSnr';

@@ -2,7 +2,7 @@ import type { Manifest } from '../kernel/manifest.ts';
 import type { Finding, FindingCode, Subject } from './finding.ts';
 import type { SchedulerName } from './names.ts';
 import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
-import { stepRange } from './plan-schedule.ts';
+import { stepRange } from './validation/step-range.ts';
 import type { SamplerOptions } from './sampler-options.ts';
 import { parseWeightedText } from './prompt/weighted-text.ts';
 import type { SchedulerConfig } from './schedulers/config.ts';

@@ -7,6 +7,10 @@ export type TensorType = (typeof TENSOR_TYPES)[number];
 export const PREDICTION_TYPES = ['epsilon', 'v_prediction', 'sample'] as const;
 export type PredictionType = (typeof PREDICTION_TYPES)[number];
 
+/** The schemes that make a model draw in few steps, by the scheduler that each needs. */
+export const DISTILLATIONS = ['LCM', 'TCD'] as const;
+export type Distillation = (typeof DISTILLATIONS)[number];
+
 /** One input or output of a graph; -1 is a dimension that the caller chooses, the first is always the batch. */
 export interface TensorSpec {
   readonly name: string;
@@ -42,6 +46,8 @@ export interface Manifest {
   /** True when the decoder graph divides by the scaling factor itself. */
   readonly decoderScales: boolean;
   readonly predictionType: PredictionType;
+  /** What the weights were distilled for, beside what the family says; absent for none. */
+  readonly distilledFor?: readonly Distillation[] | undefined;
   readonly tokensMax: number;
   readonly hiddenSize: number;
   /** Output of the text encoder for each clip skip that the bundle offers. */
@@ -83,6 +89,7 @@ const manifest = z.object({
   scalingFactor: z.number().positive(),
   decoderScales: z.boolean(),
   predictionType: z.enum(PREDICTION_TYPES),
+  distilledFor: z.array(z.enum(DISTILLATIONS)).optional(),
   tokensMax: count,
   hiddenSize: count,
   clipSkip: z.record(z.string(), z.string()),

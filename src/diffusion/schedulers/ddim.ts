@@ -1,5 +1,6 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
 import { combine } from '../kernels.ts';
+import { OPTION_DOMAINS } from '../sampler-options.ts';
 import type { Level } from './prediction.ts';
 import { levelOfAlphaBar, move } from './prediction.ts';
 import type { Evaluation, Scheduler, Stateless } from './scheduler.ts';
@@ -35,7 +36,7 @@ export const ddim: Scheduler<Stateless, DdimEvaluation> = {
     const end = (config.setAlphaToOne ?? true) ? 1 : at(table, 0);
     const target = (timestep: number) => (timestep < stride ? end : at(table, timestep - stride));
     const timesteps = spacedTimesteps(steps, config);
-    const { eta = 0 } = options ?? {};
+    const { eta = OPTION_DOMAINS.eta.default } = options ?? {};
     return {
       predictionType: config.predictionType,
       evaluations: timesteps.map((timestep) => {

@@ -1,4 +1,5 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import { OPTION_DOMAINS } from '../sampler-options.ts';
 import type { ExponentialStep } from './exponential-integrator.ts';
 import { integrateOde, integrateSde } from './exponential-integrator.ts';
 import { EXPONENTIAL_SCHEDULES, exponentialLevels, exponentialStepsMax } from './exponential-levels.ts';
@@ -10,8 +11,6 @@ import { at } from './scheduler.ts';
 import { variancePreserving } from './variance-preserving.ts';
 
 const { fround } = Math;
-
-const ORDER = 2;
 
 /**
  * DPM-Solver++ multistep, midpoint form (Lu et al. 2022, "DPM-Solver++", Algorithm 2, and its section 5 for the
@@ -32,7 +31,8 @@ export const dpmSolverMultistep: Scheduler<MultistepState, MultistepEvaluation> 
     const { predictionType } = request.config;
     const levels = exponentialLevels(steps, request);
     const sigmas = [...levels.sigmas.map(fround), 0];
-    const { solverOrder = ORDER, algorithm = 'dpmsolver++' } = request.options ?? {};
+    const { solverOrder = OPTION_DOMAINS.solverOrder.default, algorithm = OPTION_DOMAINS.algorithm.default } =
+      request.options ?? {};
     const isStochastic = algorithm === 'sde-dpmsolver++';
     const integrate = isStochastic ? integrateSde : integrateOde;
     return {

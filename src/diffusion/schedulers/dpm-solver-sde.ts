@@ -1,4 +1,5 @@
 import { combine } from '../kernels.ts';
+import { OPTION_DOMAINS } from '../sampler-options.ts';
 import { splitLevel } from './ancestral.ts';
 import { denoiseInSigmaSpace } from './prediction.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -43,7 +44,7 @@ export const dpmSolverSde: Scheduler<SdeState, SdeEvaluation> = {
       },
       draws: [1, 1],
     });
-    const { sNoise = 1 } = request.options ?? {};
+    const { sNoise = OPTION_DOMAINS.sNoise.default } = request.options ?? {};
     return {
       predictionType: request.config.predictionType,
       evaluations: evaluations.map((each) => ({ ...each, sNoise })),

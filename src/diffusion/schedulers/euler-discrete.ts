@@ -1,5 +1,6 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
 import { combine } from '../kernels.ts';
+import { OPTION_DOMAINS } from '../sampler-options.ts';
 import { denoiseInSigmaSpace } from './prediction.ts';
 import type { Evaluation, PlanRequest, Scheduler, Stateless } from './scheduler.ts';
 import { at, drawOf, stateless } from './scheduler.ts';
@@ -36,7 +37,8 @@ export const eulerDiscrete: Scheduler<Stateless, EulerEvaluation> = {
 
   plan(steps, request) {
     const { timesteps, sigmas, finalSigma } = levelsOf(steps, request);
-    const { sChurn = 0, sNoise = 1 } = request.options ?? {};
+    const { sChurn = OPTION_DOMAINS.sChurn.default, sNoise = OPTION_DOMAINS.sNoise.default } =
+      request.options ?? {};
     const gamma = Math.min(sChurn / steps, GAMMA_MAX);
     return {
       predictionType: request.config.predictionType,

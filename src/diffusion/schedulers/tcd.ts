@@ -1,5 +1,6 @@
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
 import { combine } from '../kernels.ts';
+import { OPTION_DOMAINS } from '../sampler-options.ts';
 import { DISTILLED_STEPS, distilledTimesteps } from './distilled-timesteps.ts';
 import type { Level } from './prediction.ts';
 import { levelOfAlphaBar, move } from './prediction.ts';
@@ -32,7 +33,7 @@ export const tcd: Scheduler<Stateless, TcdEvaluation> = {
 
   plan(steps, { config, options }) {
     const table = trainingAlphaBars(config);
-    const { eta = 0 } = options ?? {};
+    const { eta = OPTION_DOMAINS.eta.default } = options ?? {};
     const timesteps = options?.timesteps ?? distilledTimesteps(steps, config);
     return {
       predictionType: config.predictionType,
