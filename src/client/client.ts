@@ -6,6 +6,7 @@ import type {
   PlatformStatsQuery,
   PromptPreviewInput,
   PromptPreviewQuery,
+  SchedulersQuery,
   VariantsQuery,
   ViewerQuery,
 } from '../generated/client/operations.ts';
@@ -16,6 +17,7 @@ import {
   JobSubmitDocument,
   PlatformStatsDocument,
   PromptPreviewDocument,
+  SchedulersDocument,
   VariantsDocument,
   ViewerDocument,
 } from '../generated/client/operations.ts';
@@ -34,8 +36,10 @@ export type Job = JobPartsFragment;
 export type Image = ImagePartsFragment;
 export type Variant = VariantsQuery['variants'][number];
 export type Viewer = ViewerQuery['viewer'];
+export type Finding = JobQuoteQuery['jobQuote']['findings'][number];
 export type JobQuote = JobQuoteQuery['jobQuote'];
 export type PromptPreview = NonNullable<PromptPreviewQuery['promptPreview']>;
+export type Scheduler = SchedulersQuery['schedulers'][number];
 export type PlatformStats = PlatformStatsQuery['platformStats'];
 
 export interface ClientOptions {
@@ -75,6 +79,8 @@ export interface Client {
   cancelJob(id: string): Promise<Job>;
   /** The models that may be used. */
   variants(): Promise<readonly Variant[]>;
+  /** The schedulers, what each reads and suits, and what others call it. */
+  schedulers(): Promise<readonly Scheduler[]>;
   /** How a model would read a job's prompts, and what it would refuse; null when there is no such model. */
   previewPrompts(input: PromptPreviewInput): Promise<PromptPreview | null>;
   /** Whose key this is, and what is left of its credits. */
@@ -115,6 +121,7 @@ export function createClient(options: ClientOptions): Client {
       jobOf((await execute(deps, JobCancelDocument, { input: { jobId } })).jobCancel),
     job: async (id) => (await execute(deps, JobDocument, { id })).job,
     variants: async () => (await execute(deps, VariantsDocument, {})).variants,
+    schedulers: async () => (await execute(deps, SchedulersDocument, {})).schedulers,
     previewPrompts: async (input) => (await execute(deps, PromptPreviewDocument, { input })).promptPreview,
     viewer: async () => (await execute(deps, ViewerDocument, {})).viewer,
     platformStats: async () => (await execute(deps, PlatformStatsDocument, {})).platformStats,

@@ -3,7 +3,7 @@ import type { JobSubmitInput, SamplerOptionsInput } from '../../src/client/index
 import type { RunningNode } from '../../src/node/index.ts';
 import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
-import { QUICK, runJob } from '../support/jobs.ts';
+import { eventsOf, QUICK, runJob } from '../support/jobs.ts';
 import { startPicoNode } from '../support/node.ts';
 
 let node: RunningNode;
@@ -32,7 +32,7 @@ const NONE = {
   algorithm: null,
 };
 
-async function pixelsOf(input: JobSubmitInput): Promise<string | undefined> {
+async function pixelsOf(input: Partial<JobSubmitInput>): Promise<string | undefined> {
   const { job } = await runJob(tenant, { ...QUICK, ...input });
   expect(job.state).toBe('SUCCEEDED');
   return job.images[0]?.pixelSha256;
@@ -67,7 +67,7 @@ describe('the options of a sampler', () => {
     expect(job).toMatchObject({ steps: 3, totalSteps: 3, credits: 3 });
   });
 
-  it.each<[string, JobSubmitInput, string, string]>([
+  it.each<[string, Partial<JobSubmitInput>, string, string]>([
     ['eta out of range', { scheduler: 'DDIM', samplerOptions: { eta: 1.5 } }, 'eta', 'OPTION_INVALID'],
     ['eta of 1e308', { scheduler: 'DDIM', samplerOptions: { eta: 1e308 } }, 'eta', 'OPTION_INVALID'],
     ['a fourth order', { samplerOptions: { solverOrder: 4 } }, 'solverOrder', 'OPTION_INVALID'],
@@ -134,6 +134,22 @@ describe('the options of a sampler', () => {
     await expect(
       tenant.client.submitJob({ ...keyed, samplerOptions: { solverOrder: 3 } }),
     ).rejects.toMatchObject({ errors: [{ code: 'CONFLICT', field: ['idempotencyKey'] }] });
+  });
+});
+
+describe('a job that waits', () => {
+  it('is drawn by the version that it was submitted for, whatever became of that', async () => {
+    const drawn = await pixelsOf({});
+    const { id } = await tenant.client.submitJob({ ...QUICK, steps: 150 });
+    const waiting = await tenant.client.submitJob(QUICK);
+    await app.sql(`update variant_version set state = 'RETIRED'`);
+    await expect(tenant.client.submitJob(QUICK)).rejects.toMatchObject({ errors: [{ code: 'NOT_FOUND' }] });
+    await tenant.client.cancelJob(id);
+    await eventsOf(tenant, waiting.id);
+    const job = await tenant.client.job(waiting.id);
+    await app.sql(`update variant_version set state = 'LIVE'`);
+    expect(job).toMatchObject({ state: 'SUCCEEDED', credits: 4 });
+    expect(job?.images[0]?.pixelSha256).toBe(drawn);
   });
 });
 

@@ -1,6 +1,14 @@
 import { EventEmitter, once } from 'node:events';
+import { describeScheduler, SCHEDULER_NAMES } from '../../src/diffusion/index.ts';
 import type { Variant } from '../../src/domains/catalog/index.ts';
-import type { Finding, Image, Job, JobEvent, JobSettings, JobSubmission } from '../../src/domains/generation/index.ts';
+import type {
+  Finding,
+  Image,
+  Job,
+  JobEvent,
+  JobSettings,
+  JobSubmission,
+} from '../../src/domains/generation/index.ts';
 import { isFinal } from '../../src/domains/generation/index.ts';
 import type { Actor, Permission } from '../../src/domains/tenancy/index.ts';
 import { PERMISSIONS, requirePermission } from '../../src/domains/tenancy/index.ts';
@@ -157,6 +165,9 @@ export function createMemoryServices(): MemoryServices {
     catalog: {
       list: async () => [variant],
       find: async (_actor, id) => (id === variant.id ? variant : null),
+      schedulers: () => SCHEDULER_NAMES.map(describeScheduler),
+      fits: () =>
+        SCHEDULER_NAMES.map((name) => ({ scheduler: describeScheduler(name), findings: [FINDING] })),
     },
     generation: {
       async submit(actor, submission) {
@@ -261,10 +272,6 @@ export function createMemoryServices(): MemoryServices {
         };
       },
     },
-    schedulers: [
-      { name: 'EULER_DISCRETE', isBuilt: true, sigmaSchedules: ['DEFAULT', 'KARRAS'] },
-      { name: 'DDPM', isBuilt: true, sigmaSchedules: ['DEFAULT'] },
-    ],
   };
 
   return {

@@ -22,7 +22,7 @@ it('options that are given in any order, with any of the others null, are writte
     fc.property(options, (given) => {
       const settled = settleOptions(given);
       const turned = Object.fromEntries(Object.entries(given).toReversed());
-      const padded = { ...{ eta: null, sigmas: undefined, algorithm: null }, ...turned };
+      const padded = { eta: null, sigmas: undefined, algorithm: null, ...turned };
       expect(JSON.stringify(settleOptions(padded))).toBe(JSON.stringify(settled));
       expect(storedOptions.parse(JSON.parse(JSON.stringify(settled)))).toEqual(
         JSON.parse(JSON.stringify(given)),

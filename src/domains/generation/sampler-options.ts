@@ -5,9 +5,7 @@ import { ALGORITHMS, SOLVER_ORDERS, TIMESTEP_SPACINGS } from '../../diffusion/in
 /** A submission's options, any of which may be null; an order is any number until it has been judged. */
 export type SubmittedOptions = {
   readonly [Option in keyof SamplerOptions]?:
-    | (Option extends 'solverOrder' ? number : SamplerOptions[Option])
-    | null
-    | undefined;
+    (Option extends 'solverOrder' ? number : SamplerOptions[Option]) | null | undefined;
 };
 
 /** As a recipe keeps them. */

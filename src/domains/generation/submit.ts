@@ -117,4 +117,3 @@ async function findEarlier(
     field: ['idempotencyKey'],
   });
 }
-

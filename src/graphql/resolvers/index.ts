@@ -21,6 +21,7 @@ import { Job } from './type-job.ts';
 import { JobConnection } from './type-job-connection.ts';
 import { JobQuote } from './type-job-quote.ts';
 import { PromptPreview } from './type-prompt-preview.ts';
+import { Scheduler, SchedulerAlias, SchedulerFit, SchedulerOption } from './type-scheduler.ts';
 import { Variant, VariantVersion } from './type-variant.ts';
 import { Viewer } from './type-viewer.ts';
 
@@ -33,6 +34,10 @@ export const resolvers: Resolvers = {
   JobConnection,
   JobQuote,
   PromptPreview,
+  Scheduler,
+  SchedulerAlias,
+  SchedulerFit,
+  SchedulerOption,
   Variant,
   VariantVersion,
   Viewer,
