@@ -1,7 +1,7 @@
 import packageJson from '../package.json' with { type: 'json' };
 import type { BackgroundOverrides } from './app/background-work.ts';
 import { startBackgroundWork } from './app/background-work.ts';
-import { openTokenizers, schedulerInfos } from './app/bundles.ts';
+import { openTokenizers } from './app/bundles.ts';
 import { watchDatabase } from './app/failure-log.ts';
 import type { Meter } from './app/meter.ts';
 import { startMeter } from './app/meter.ts';
@@ -384,6 +384,5 @@ async function createServices(base: Base, drivers: Drivers): Promise<Omit<Servic
       random,
       waiters: stack.use(createWaiters(await drivers.doorbell(), clock)),
     }),
-    schedulers: schedulerInfos(),
   };
 }

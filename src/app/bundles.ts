@@ -1,24 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tokenizer } from '../diffusion/index.ts';
-import {
-  BundleError,
-  openTokenizer,
-  parseSchedulerConfig,
-  SCHEDULER_NAMES,
-  schedulerOf,
-} from '../diffusion/index.ts';
-import type { SchedulerInfo } from '../graphql/index.ts';
+import { BundleError, openTokenizer, parseSchedulerConfig } from '../diffusion/index.ts';
 import { StartError } from '../kernel/errors.ts';
 import type { Bundle } from '../platform/bundles/index.ts';
-
-export function schedulerInfos(): readonly SchedulerInfo[] {
-  return SCHEDULER_NAMES.map((name) => ({
-    name,
-    isBuilt: true,
-    sigmaSchedules: schedulerOf(name).sigmaSchedules,
-  }));
-}
 
 export async function withSchedulerConfig(
   bundle: Bundle,

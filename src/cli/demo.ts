@@ -3,7 +3,7 @@ import { createClient } from '../client/index.ts';
 import type { Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
 import type { PictureFlags } from './picture-options.ts';
-import { addPictureOptions, toGenerateOptions } from './picture-options.ts';
+import { addPictureOptions, toJobInput } from './picture-options.ts';
 import { runGenerate } from './run-generate.ts';
 import type { StartFlags } from './start-options.ts';
 import { addStartOptions } from './start-options.ts';
@@ -24,7 +24,9 @@ export function demoCommand(host: Host): Command {
         const { api, ws, apiKey } = platform.readyLine;
         if (api === null || ws === null || apiKey === null) throw new Error('There is no API to draw with.');
         const client = createClient({ api, ws, apiKey });
-        await runGenerate(toGenerateOptions(prompt, flags), { ...host, client, signal });
+        const input = await toJobInput(prompt, flags, client);
+        const { out = null, json = false } = flags;
+        await runGenerate({ input, out, json }, { ...host, client, signal });
         return 0;
       }),
   );

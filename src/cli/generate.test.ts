@@ -118,6 +118,7 @@ describe('darkroom generate', () => {
       variantId: 'var_x',
       outputFormat: 'WEBP',
     });
+    expect(api.submitted[0]).not.toHaveProperty('samplerOptions');
   });
 
   it('leaves to the API what was not said', async () => {
@@ -128,7 +129,9 @@ describe('darkroom generate', () => {
   });
 
   it.each([
-    ['--scheduler', 'magic'],
+    ['--algorithm', 'magic'],
+    ['--timesteps', '999,many'],
+    ['--sigmas', ''],
     ['--size', '128'],
     ['--steps', 'many'],
     ['--seed', '-1'],

@@ -5,15 +5,19 @@ import type { Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
 import { fail } from './output.ts';
 import type { PictureFlags } from './picture-options.ts';
-import { addPictureOptions, toGenerateOptions } from './picture-options.ts';
+import { addPictureOptions, toJobInput } from './picture-options.ts';
 import { runGenerate } from './run-generate.ts';
+import { runQuote } from './run-quote.ts';
 
-interface GenerateFlags extends PictureFlags, ApiFlags {}
+interface GenerateFlags extends PictureFlags, ApiFlags {
+  readonly quote?: boolean;
+}
 
 /** `darkroom generate "a red apple"`: an ordinary client of the API. */
 export function generateCommand(host: Host): Command {
   const command = new Command('generate').description('draw a picture from a prompt, through the API');
   return addPictureOptions(command)
+    .option('--quote', 'say what it would cost and when it would be drawn, and draw nothing')
     .option('--api <url>', "the API's endpoint (default: DARKROOM_API)")
     .option('--key <key>', 'an API key (default: DARKROOM_API_KEY)')
     .action((prompt: string, flags: GenerateFlags) =>
@@ -30,7 +34,10 @@ interface Call {
 async function generate(host: Host, { prompt, flags, signal }: Call): Promise<number> {
   try {
     const client = connect(host, flags);
-    await runGenerate(toGenerateOptions(prompt, flags), { ...host, client, signal });
+    const input = await toJobInput(prompt, flags, client);
+    const { out = null, json = false } = flags;
+    if (flags.quote) await runQuote({ input, json }, { ...host, client });
+    else await runGenerate({ input, out, json }, { ...host, client, signal });
     return 0;
   } catch (error) {
     // Here and not by the caller: what became of the job is worth a line, also after Ctrl-C.

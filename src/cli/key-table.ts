@@ -1,4 +1,5 @@
 import type { ListedKey } from '../domains/tenancy/index.ts';
+import { alignColumns } from './columns.ts';
 import { withoutControls } from './output.ts';
 
 const HEADINGS = [
@@ -15,10 +16,7 @@ const HEADINGS = [
 
 /** The keys for a person, one a line below a line of headings; what their state is at `now`. */
 export function keyTable(keys: readonly ListedKey[], now: Date): string {
-  const rows = [HEADINGS, ...keys.map((key) => cellsOf(key, now))];
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
-  return lines.map((line) => `${line.trimEnd()}\n`).join('');
+  return alignColumns([HEADINGS, ...keys.map((key) => cellsOf(key, now))]);
 }
 
 function cellsOf(key: ListedKey, now: Date): readonly string[] {

@@ -1,3 +1,4 @@
+import type { Finding } from '../client/index.ts';
 import { DarkroomError, DarkroomUserErrors } from '../client/index.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Output } from './host.ts';
@@ -50,6 +51,16 @@ export function fail(error: unknown, stderr: Output): number {
   if (error instanceof Interrupted) return EXIT_INTERRUPTED;
   // A value that GraphQL's own types refuse: input as well, only without a field of its own.
   return error instanceof DarkroomError && error.code === 'BAD_USER_INPUT' ? EXIT_BAD_INPUT : EXIT_FAILED;
+}
+
+/** Says on `stderr` what was found in the settings of a job that runs all the same, one line each. */
+export function tellFindings(
+  stderr: Output,
+  findings: readonly Pick<Finding, 'field' | 'message' | 'fix'>[],
+): void {
+  for (const { field, message, fix } of findings) {
+    stderr.write(oneLine(`warning: ${field.join('.')}: ${message} ${fix}`));
+  }
 }
 
 function describe(error: unknown): string {

@@ -1,19 +1,24 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { InvalidArgumentError, Option } from 'commander';
-import type { OutputFormat, SchedulerName, SigmaSchedule } from '../client/index.ts';
+import { InvalidArgumentError } from 'commander';
+import type { Client, JobSubmitInput, OutputFormat, SchedulerName, SigmaSchedule } from '../client/index.ts';
+import type { Sampler } from './find-sampler.ts';
+import { findSampler } from './find-sampler.ts';
+import { choice, parseDecimal, parseWhole, toFlag, toName } from './flag-values.ts';
 import { FORMAT_BY_ENDING } from './picture-files.ts';
-import type { GenerateOptions } from './run-generate.ts';
+import type { SamplerFlags } from './sampler-flags.ts';
+import { addSamplerOptions, toSamplerOptions } from './sampler-flags.ts';
 
 /** What `addPictureOptions` makes of the command line. */
-export interface PictureFlags {
+export interface PictureFlags extends SamplerFlags {
   readonly out?: string;
   readonly seed?: string;
   readonly steps?: number;
   readonly guidance?: number;
-  readonly scheduler?: SchedulerName;
+  readonly scheduler?: string;
   readonly sigmaSchedule?: SigmaSchedule;
   readonly size?: { readonly width: number; readonly height: number };
+  readonly clipSkip?: number;
   readonly negative?: string;
   readonly count?: number;
   readonly variant?: string;
@@ -55,27 +60,45 @@ export function addPictureOptions(
   command: Command,
   { defaultPrompt }: { readonly defaultPrompt?: string } = {},
 ): Command {
-  return (
+  const withPrompt =
     defaultPrompt === undefined
       ? command.argument('<prompt>', 'what to draw')
-      : command.argument('[prompt]', 'what to draw', defaultPrompt)
-  )
-    .option('--out <path>', 'file or folder to write to (default: a name from prompt and seed, here)')
-    .option('--seed <number>', 'fixes the picture: equal seeds and settings draw equal pixels', parseSeed)
-    .option('--steps <number>', 'steps of the scheduler', parseWhole)
-    .option('--guidance <number>', 'how closely to follow the prompt', parseDecimal)
-    .addOption(choice('--scheduler <name>', 'how noise is taken away', SCHEDULERS))
-    .addOption(choice('--sigma-schedule <name>', 'how the noise levels are spread', SIGMA_SCHEDULES))
-    .option('--size <WxH>', 'width and height in pixels, such as 128x128', parseSize)
-    .option('--negative <text>', 'what to keep out of the picture')
+      : command.argument('[prompt]', 'what to draw', defaultPrompt);
+  return addSamplerOptions(addSettings(withPrompt))
     .option('--count <number>', 'how many pictures; picture i has seed + i', parseWhole)
     .option('--variant <id>', 'the model to draw with')
     .addOption(choice('--format <name>', 'kind of file (default: by the ending of --out, else png)', FORMATS))
     .option('--json', 'print one line of JSON and no progress');
 }
 
-export function toGenerateOptions(prompt: string, flags: PictureFlags): GenerateOptions {
-  const input = {
+function addSettings(command: Command): Command {
+  return command
+    .option('--out <path>', 'file or folder to write to (default: a name from prompt and seed, here)')
+    .option('--seed <number>', 'fixes the picture: equal seeds and settings draw equal pixels', parseSeed)
+    .option('--steps <number>', 'steps of the scheduler', parseWhole)
+    .option('--guidance <number>', 'how closely to follow the prompt', parseDecimal)
+    .option(
+      '--scheduler <name>',
+      `how noise is taken away: ${Object.keys(SCHEDULERS).map(toFlag).join(', ')}; or as diffusers or AUTOMATIC1111 call it, such as "DPM++ 2M Karras" (\`darkroom schedulers\` lists them)`,
+    )
+    .addOption(choice('--sigma-schedule <name>', 'how the noise levels are spread', SIGMA_SCHEDULES))
+    .option('--size <WxH>', 'width and height in pixels, such as 128x128', parseSize)
+    .option(
+      '--clip-skip <number>',
+      'layer of the text encoder, from its end: 2 is the last but one',
+      parseWhole,
+    )
+    .option('--negative <text>', 'what to keep out of the picture');
+}
+
+/** What to submit. Asks the API what a scheduler's name means where it is none of the API's own. */
+export async function toJobInput(
+  prompt: string,
+  flags: PictureFlags,
+  client: Pick<Client, 'schedulers'>,
+): Promise<JobSubmitInput> {
+  const sampler = flags.scheduler === undefined ? null : await samplerOf(flags.scheduler, client);
+  return {
     prompt,
     negativePrompt: flags.negative,
     variantId: flags.variant,
@@ -83,44 +106,31 @@ export function toGenerateOptions(prompt: string, flags: PictureFlags): Generate
     height: flags.size?.height,
     steps: flags.steps,
     guidanceScale: flags.guidance,
-    scheduler: flags.scheduler,
-    sigmaSchedule: flags.sigmaSchedule,
+    scheduler: sampler?.scheduler,
+    sigmaSchedule: flags.sigmaSchedule ?? sampler?.sigmaSchedule,
+    samplerOptions: toSamplerOptions(flags, sampler?.samplerOptions),
+    clipSkip: flags.clipSkip,
     seed: flags.seed,
     imageCount: flags.count,
     // Nobody looks at them here, and each costs a decode.
     previewEverySteps: 0,
     outputFormat: flags.format ?? FORMAT_BY_ENDING[extname(flags.out ?? '').toLowerCase()],
   };
-  return { input, out: flags.out ?? null, json: flags.json ?? false };
 }
 
-function choice<Name extends string>(
-  flags: string,
-  description: string,
-  names: Readonly<Record<Name, true>>,
-): Option {
-  const spelled = Object.keys(names).map((name) => name.toLowerCase().replaceAll('_', '-'));
-  return new Option(flags, `${description}: ${spelled.join(', ')}`).argParser((text) => {
-    const name = text.toUpperCase().replaceAll('-', '_');
-    if (!Object.hasOwn(names, name)) throw new InvalidArgumentError(`It is one of ${spelled.join(', ')}.`);
-    return name;
-  });
+/** The API's own names need no asking, and so no key that may read models. */
+async function samplerOf(name: string, client: Pick<Client, 'schedulers'>): Promise<Sampler> {
+  const own = toName(name);
+  return isSchedulerName(own) ? { scheduler: own } : findSampler(name, client);
+}
+
+function isSchedulerName(name: string): name is SchedulerName {
+  return Object.hasOwn(SCHEDULERS, name);
 }
 
 function parseSeed(text: string): string {
   if (!/^\d{1,20}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 0 to 2^64 - 1.');
   return text;
-}
-
-function parseWhole(text: string): number {
-  if (!/^-?\d{1,10}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
-  return Number(text);
-}
-
-function parseDecimal(text: string): number {
-  if (!/^-?\d{1,10}(?:\.\d{1,10})?$/.test(text))
-    throw new InvalidArgumentError('It is a number, such as 7.5.');
-  return Number(text);
 }
 
 function parseSize(text: string): { width: number; height: number } {

@@ -5,6 +5,7 @@ import type { Host } from './host.ts';
 import { keyCommand } from './key.ts';
 import { migrateCommand } from './migrate.ts';
 import { nodeCommand } from './node.ts';
+import { schedulersCommand } from './schedulers.ts';
 import { startCommand } from './start.ts';
 import { statsCommand } from './stats.ts';
 import { tenantCommand } from './tenant.ts';
@@ -21,6 +22,7 @@ export function createProgram(host: Host, version: string): Command {
     startCommand,
     demoCommand,
     generateCommand,
+    schedulersCommand,
     nodeCommand,
     migrateCommand,
     tenantCommand,

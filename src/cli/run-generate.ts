@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Output } from './host.ts';
-import { CommandError, Interrupted, printJson } from './output.ts';
+import { CommandError, Interrupted, printJson, tellFindings } from './output.ts';
 import type { Destination } from './picture-files.ts';
 import { openDestination, savePicture } from './picture-files.ts';
 import type { Progress } from './progress.ts';
@@ -65,7 +65,8 @@ export async function runGenerate(options: GenerateOptions, deps: GenerateDeps):
   const destination = await openDestination(options.out, deps.cwd);
   if (deps.signal.aborted) throw new Interrupted();
   const startedMs = clock.monotonicMs();
-  const { id } = await client.submitJob(options.input);
+  const { id, findings } = await client.submitJob(options.input);
+  tellFindings(deps.stderr, findings ?? []);
   await followToEnd(id, options, deps);
   const job = settled(await finished(client, id));
   const images = await saveAll(job, destination, deps);

@@ -1,19 +1,23 @@
 import type {
   ImagePartsFragment,
   JobPartsFragment,
+  JobQuoteQuery,
   JobSubmitInput,
   PlatformStatsQuery,
   PromptPreviewInput,
   PromptPreviewQuery,
+  SchedulersQuery,
   VariantsQuery,
   ViewerQuery,
 } from '../generated/client/operations.ts';
 import {
   JobCancelDocument,
   JobDocument,
+  JobQuoteDocument,
   JobSubmitDocument,
   PlatformStatsDocument,
   PromptPreviewDocument,
+  SchedulersDocument,
   VariantsDocument,
   ViewerDocument,
 } from '../generated/client/operations.ts';
@@ -32,7 +36,10 @@ export type Job = JobPartsFragment;
 export type Image = ImagePartsFragment;
 export type Variant = VariantsQuery['variants'][number];
 export type Viewer = ViewerQuery['viewer'];
+export type Finding = JobQuoteQuery['jobQuote']['findings'][number];
+export type JobQuote = JobQuoteQuery['jobQuote'];
 export type PromptPreview = NonNullable<PromptPreviewQuery['promptPreview']>;
+export type Scheduler = SchedulersQuery['schedulers'][number];
 export type PlatformStats = PlatformStatsQuery['platformStats'];
 
 export interface ClientOptions {
@@ -64,12 +71,16 @@ export interface Client {
    * besides JOBS_WRITE, for the answer tells of pictures; the same goes for `cancelJob`.
    */
   submitJob(input: JobSubmitInput): Promise<Job>;
+  /** What `submitJob` would be refused for and would cost; input that it refuses is in the answer, not thrown. */
+  quoteJob(input: JobSubmitInput): Promise<JobQuote>;
   /** Null when there is no such job. */
   job(id: string): Promise<Job | null>;
   /** Stops a job within one step; one that has ended comes back unchanged. */
   cancelJob(id: string): Promise<Job>;
   /** The models that may be used. */
   variants(): Promise<readonly Variant[]>;
+  /** The schedulers, what each reads and suits, and what others call it. */
+  schedulers(): Promise<readonly Scheduler[]>;
   /** How a model would read a job's prompts, and what it would refuse; null when there is no such model. */
   previewPrompts(input: PromptPreviewInput): Promise<PromptPreview | null>;
   /** Whose key this is, and what is left of its credits. */
@@ -105,10 +116,12 @@ export function createClient(options: ClientOptions): Client {
   };
   return {
     submitJob: async (input) => jobOf((await execute(deps, JobSubmitDocument, { input })).jobSubmit),
+    quoteJob: async (input) => (await execute(deps, JobQuoteDocument, { input })).jobQuote,
     cancelJob: async (jobId) =>
       jobOf((await execute(deps, JobCancelDocument, { input: { jobId } })).jobCancel),
     job: async (id) => (await execute(deps, JobDocument, { id })).job,
     variants: async () => (await execute(deps, VariantsDocument, {})).variants,
+    schedulers: async () => (await execute(deps, SchedulersDocument, {})).schedulers,
     previewPrompts: async (input) => (await execute(deps, PromptPreviewDocument, { input })).promptPreview,
     viewer: async () => (await execute(deps, ViewerDocument, {})).viewer,
     platformStats: async () => (await execute(deps, PlatformStatsDocument, {})).platformStats,

@@ -2,10 +2,24 @@ export type {
   JobEventType,
   JobSubmitInput,
   OutputFormat,
+  SamplerOptionsInput,
   SchedulerName,
   SigmaSchedule,
+  SolverAlgorithm,
+  TimestepSpacing,
 } from '../generated/client/operations.ts';
-export type { Client, ClientOptions, Image, Job, PlatformStats, Variant, Viewer } from './client.ts';
+export type {
+  Client,
+  ClientOptions,
+  Finding,
+  Image,
+  Job,
+  JobQuote,
+  PlatformStats,
+  Scheduler,
+  Variant,
+  Viewer,
+} from './client.ts';
 export { createClient } from './client.ts';
 export type { Downloadable } from './download.ts';
 export type { ClientErrorCode, DarkroomErrorOptions, UserError } from './errors.ts';

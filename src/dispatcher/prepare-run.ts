@@ -75,6 +75,7 @@ function toRun(job: ClaimedJob, node: ReadyNode, version: VariantVersion): Run {
       manifest,
       schedulerConfig,
       settings: job.recipe.settings,
+      options: job.recipe.settings.samplerOptions,
       promptChunks: job.recipe.prompt.chunks.length,
     }),
     step: 0,

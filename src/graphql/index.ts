@@ -14,7 +14,7 @@ import { LIMITS } from './server/limits.ts';
 import type { SocketLimits } from './server/socket-registry.ts';
 import { openSocketDoor } from './server/websocket.ts';
 
-export type { SchedulerInfo, Services } from './context.ts';
+export type { Services } from './context.ts';
 export type { SocketLimits } from './server/socket-registry.ts';
 
 export interface ApiOptions {

@@ -3,6 +3,7 @@ import type { JobSubmitInput } from '../../src/client/index.ts';
 import { DarkroomUserErrors } from '../../src/client/index.ts';
 import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
+import { givePrivateVariant } from '../support/variants.ts';
 
 let app: TestApp;
 let tenant: TestTenant;
@@ -35,6 +36,16 @@ describe('input that could be mended', () => {
       { field: ['prompt'], finding: 'PROMPT_TOO_LONG' },
     ],
     [
+      'ten thousand brackets',
+      { prompt: `${'('.repeat(10_000)}a` },
+      { field: ['prompt'], finding: 'PROMPT_TOO_LONG' },
+    ],
+    [
+      'as many brackets as a prompt has room for',
+      { prompt: `${'('.repeat(8_000)}a` },
+      { field: ['prompt'], finding: 'PROMPT_WEIGHT_OUT_OF_RANGE' },
+    ],
+    [
       'a negative prompt that is too long',
       { negativePrompt: 'word '.repeat(3_000) },
       { field: ['negativePrompt'] },
@@ -44,6 +55,7 @@ describe('input that could be mended', () => {
     ['a height of 513', { height: 513 }, { field: ['height'] }],
     ['a height of 65536', { height: 65_536 }, { field: ['height'] }],
     ['a negative width', { width: -128 }, { field: ['width'] }],
+    ['a width of a billion', { width: 1_000_000_000 }, { field: ['width'], finding: 'SIZE_TOO_LARGE' }],
     ['0 steps', { steps: 0 }, { field: ['steps'], finding: 'STEPS_OUT_OF_RANGE' }],
     ['-1 steps', { steps: -1 }, { field: ['steps'] }],
     ['a billion steps', { steps: 1_000_000_000 }, { field: ['steps'] }],
@@ -123,12 +135,55 @@ describe('input that could be mended', () => {
   });
 });
 
+describe('a refusal', () => {
+  const refusalOf = async (asker: TestTenant, input: Partial<JobSubmitInput>) => {
+    const { data } = await app.request(asker, SUBMIT, { input: { prompt: 'an apple', ...input } });
+    return (data as unknown as { jobSubmit: { userErrors: object[] } }).jobSubmit;
+  };
+
+  it('of a size comes before the quota is looked at', async () => {
+    const poor = await app.createTenant({ credits: 0 });
+    const { userErrors } = await refusalOf(poor, { width: 1_000_000_000, height: 7 });
+    expect(userErrors).toMatchObject([
+      { code: 'INVALID_INPUT', field: ['width'], finding: 'SIZE_TOO_LARGE' },
+      { code: 'INVALID_INPUT', field: ['height'], finding: 'SIZE_INVALID' },
+    ]);
+    expect((await refusalOf(poor, {})).userErrors).toMatchObject([{ code: 'QUOTA_EXCEEDED' }]);
+  });
+
+  it("of another tenant's variant is word for word that of one that is not there", async () => {
+    const owner = await app.createTenant();
+    const variantId = await givePrivateVariant(app, owner);
+    const foreign = await refusalOf(tenant, { variantId });
+    expect(foreign).toEqual(await refusalOf(tenant, { variantId: `var_${'0'.repeat(26)}` }));
+    expect(foreign.userErrors).toMatchObject([{ code: 'NOT_FOUND', field: ['variantId'] }]);
+    expect((await refusalOf(owner, { variantId })).userErrors).toEqual([]);
+  });
+});
+
+describe('a prompt of more tokens than the model reads', () => {
+  it('is accepted, kept whole, and told to be cut', async () => {
+    const other = await app.createTenant();
+    const prompt = 'apple '.repeat(700);
+    expect(await other.client.submitJob({ prompt, steps: 1 })).toMatchObject({
+      prompt,
+      promptTokens: 700,
+      promptIsTruncated: true,
+    });
+    expect(await other.client.submitJob({ prompt: 'apple '.repeat(78), steps: 1 })).toMatchObject({
+      promptTokens: 78,
+      promptIsTruncated: false,
+    });
+  });
+});
+
 describe('input that no type admits', () => {
   it.each<[string, object]>([
     ['2.5 steps', { steps: 2.5 }],
     ['a scheduler nobody has heard of', { scheduler: 'MAGIC' }],
     ['a seed of 2^64', { seed: '18446744073709551616' }],
     ['a seed of -1', { seed: '-1' }],
+    ['a seed that a number cannot hold', { seed: Number.MAX_SAFE_INTEGER + 1 }],
     ['NUL in the prompt', { prompt: 'a\u0000b' }],
     ['a lone surrogate in the prompt', { prompt: 'a\ud800b' }],
     ['NUL in metadata', { metadata: [{ key: 'k', value: '\u0000' }] }],

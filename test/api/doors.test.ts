@@ -86,15 +86,27 @@ describe('the HTTP door lets in', () => {
         pageInfo { hasNextPage endCursor } }
       viewer { plan { name queuedJobsMax megapixelsMax stepsMax } tenant { id name state createdAt } key { id prefix last4 environment permissions createdAt } balanceCredits }
       variants { id name family visibility createdAt liveVersion { id number digest nativeSize sizeMultiple tokensMax clipSkips
-        defaults { scheduler sigmaSchedule steps guidanceScale } } }
-      schedulers { name isBuilt sigmaSchedules } }`);
+        defaults { scheduler sigmaSchedule steps guidanceScale } } } }`);
     expect(page.errors).toEqual([]);
+    const more = await ask(`{
+      jobs { nodes { samplerOptions { ...Options } findings { code severity field message fix } } }
+      variants { liveVersion { schedulers { isUsable findings { code severity field message fix } scheduler { name } } } }
+      schedulers { name diffusersClass suits refuses sigmaSchedules isStochastic needsDistilled usefulSteps { min max }
+        evaluations few: evaluations(steps: 4) options { name isList values min max default }
+        aliases { name sigmaSchedule samplerOptions { ...Options } } } }
+      fragment Options on SamplerOptions {
+        timestepSpacing timesteps sigmas eta sChurn sNoise solverOrder algorithm }`);
+    expect(more.errors).toEqual([]);
     const preview = await ask(`{
       promptPreview(input: { prompt: "a" }) { variantId chunkCount chunksMax userErrors { code field message finding }
         prompt { ...Reading } negativePrompt { ...Reading } } }
       fragment Reading on PromptReading { tokenCount truncatedTokenCount truncatedText
         chunks { tokens { id text endsWord weight } } }`);
     expect(preview.errors).toEqual([]);
+    const quote = await ask(`{
+      jobQuote(input: { prompt: "a" }) { evaluationsPerPicture credits etaMs evaluationsAhead evaluationsPerSecond
+        findings { code severity field message fix } userErrors { code field message finding } } }`);
+    expect(quote.errors).toEqual([]);
     expect(page.headers.get('cache-control')).toBe('no-store');
     expect(page.headers.get('x-request-id')).toMatch(/^req_/);
   });

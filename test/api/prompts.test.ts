@@ -6,6 +6,7 @@ import type { TestApp, TestTenant } from '../support/app.ts';
 import { MODELS, startApp } from '../support/app.ts';
 import { QUICK, runJob } from '../support/jobs.ts';
 import { silent } from '../support/node.ts';
+import { givePrivateVariant } from '../support/variants.ts';
 
 let node: RunningNode;
 let app: TestApp;
@@ -73,22 +74,13 @@ describe('promptPreview', () => {
   });
 
   it("is null for a variant that is not there, and for one of another tenant's own", async () => {
-    const variantId = `var_${'7'.repeat(26)}`;
-    const preview = (asker: TestTenant) => asker.client.previewPrompts({ prompt: 'a', variantId });
-    expect(await preview(tenant)).toBeNull();
-
     const owner = await app.createTenant();
-    await app.sql(
-      `insert into variant (owner_id, id, name, family, visibility) values ($1, $2, 'own', 'PICO', 'PRIVATE')`,
-      [owner.id, variantId],
-    );
-    await app.sql(
-      `insert into variant_version (owner_id, id, variant_id, number, digest, licence, manifest, scheduler_config, state)
-        select $1, $2, $3, 1, digest, licence, manifest, scheduler_config, 'LIVE' from variant_version limit 1`,
-      [owner.id, `ver_${'7'.repeat(26)}`, variantId],
-    );
-    expect(await preview(owner)).toMatchObject({ variantId });
-    expect(await preview(tenant)).toBeNull();
+    const variantId = await givePrivateVariant(app, owner);
+    const preview = (asker: TestTenant, id: string) =>
+      asker.client.previewPrompts({ prompt: 'a', variantId: id });
+    expect(await preview(tenant, `var_${'7'.repeat(26)}`)).toBeNull();
+    expect(await preview(owner, variantId)).toMatchObject({ variantId });
+    expect(await preview(tenant, variantId)).toBeNull();
   });
 
   it('reads for the variant that it names, and names it', async () => {

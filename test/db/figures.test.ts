@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { PublishDeps, ProcessReport } from '../../src/domains/operations/index.ts';
-import { createOperations, publishFigures } from '../../src/domains/operations/index.ts';
+import { createOperations, publishFigures, readLoad } from '../../src/domains/operations/index.ts';
+import { asPlatform } from '../../src/domains/tenancy/index.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Id } from '../../src/kernel/ids.ts';
 import { createIds } from '../../src/kernel/ids.ts';
@@ -141,6 +142,38 @@ describe('the figures of the platform', () => {
     expect((await read('app')).stats.queueDepth).toBe(2);
     expect((await read('system')).stats.queueDepth).toBe(2);
     expect(await ask('app', 'select id from job')).toEqual([]);
+  });
+});
+
+describe('what waits for the fleet', () => {
+  const load = (role: 'app' | 'system' = 'app') => asPlatform(pools[role], readLoad);
+
+  it('is what the open jobs of every tenant have left to do, each picture for itself', async () => {
+    for (const letter of 'CD') await seedTenantRows(admin, `ten_${letter.repeat(26)}`);
+    const before = (await load()).evaluationsAhead;
+    const ofC = (change: string) => admin.query(`update job set ${change} where tenant_id like 'ten_CCC%'`);
+
+    await ofC(`recipe = '{"settings": {"imageCount": 4}}', step = 3`);
+    expect((await load()).evaluationsAhead - before).toBe((8 - 3) * 4 - 8);
+    expect((await load('system')).evaluationsAhead).toBe((await load()).evaluationsAhead);
+    await ofC(`recipe = '{"settings": {"imageCount": "many"}}', step = 0`);
+    expect((await load()).evaluationsAhead).toBe(before);
+    await ofC(`state = 'CANCELLED', finished_at = now()`);
+    expect((await load()).evaluationsAhead).toBe(before - 8);
+  });
+
+  it('is told with the pace of the dispatchers that run, and without one while they have drawn nothing', async () => {
+    expect((await load()).evaluationsPerSecond).toBeNull();
+    const dispatcher = { rowsInFlight: 0, unetCalls: 9, unetRows: 60, busyMs: 2_000, gapMs: 0, gaps: 0 };
+    for (const role of ['dispatcher', 'system'] as const) {
+      const report = reportOf(0);
+      await plant(role, { ...report, figures: { ...report.figures, dispatcher } }, 1);
+    }
+    expect((await load()).evaluationsPerSecond).toBe(60);
+  });
+
+  it('is no business of the login that finds keys', async () => {
+    await expect(ask('auth', 'select evaluations_ahead()')).rejects.toMatchObject({ code: '42501' });
   });
 });
 

@@ -28,10 +28,6 @@ export function countServices(services: Services): CountedServices {
       catalog: counted(services.catalog),
       generation: counted(services.generation),
       events: counted(services.events),
-      get schedulers() {
-        asked += 1;
-        return services.schedulers;
-      },
     },
     asked: () => asked,
   };

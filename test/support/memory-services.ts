@@ -1,6 +1,14 @@
 import { EventEmitter, once } from 'node:events';
+import { describeScheduler, SCHEDULER_NAMES } from '../../src/diffusion/index.ts';
 import type { Variant } from '../../src/domains/catalog/index.ts';
-import type { Image, Job, JobEvent, JobSettings, JobSubmission } from '../../src/domains/generation/index.ts';
+import type {
+  Finding,
+  Image,
+  Job,
+  JobEvent,
+  JobSettings,
+  JobSubmission,
+} from '../../src/domains/generation/index.ts';
 import { isFinal } from '../../src/domains/generation/index.ts';
 import type { Actor, Permission } from '../../src/domains/tenancy/index.ts';
 import { PERMISSIONS, requirePermission } from '../../src/domains/tenancy/index.ts';
@@ -157,6 +165,9 @@ export function createMemoryServices(): MemoryServices {
     catalog: {
       list: async () => [variant],
       find: async (_actor, id) => (id === variant.id ? variant : null),
+      schedulers: () => SCHEDULER_NAMES.map(describeScheduler),
+      fits: () =>
+        SCHEDULER_NAMES.map((name) => ({ scheduler: describeScheduler(name), findings: [FINDING] })),
     },
     generation: {
       async submit(actor, submission) {
@@ -164,6 +175,20 @@ export function createMemoryServices(): MemoryServices {
         const refusals = refusalsOf(submission);
         if (refusals.length > 0) throw new DomainErrors(refusals);
         return add(actor, submission);
+      },
+      async quote(_actor, submission) {
+        calls.push('quote');
+        const refusals = refusalsOf(submission);
+        const isFine = refusals.length === 0;
+        return {
+          evaluationsPerPicture: isFine ? 25 : null,
+          credits: isFine ? 25 : null,
+          etaMs: isFine ? 1_000 : null,
+          evaluationsAhead: isFine ? 0 : null,
+          evaluationsPerSecond: isFine ? 25 : null,
+          findings: isFine ? [FINDING] : [],
+          refusals,
+        };
       },
       async cancel(actor, jobId) {
         calls.push('cancel');
@@ -247,10 +272,6 @@ export function createMemoryServices(): MemoryServices {
         };
       },
     },
-    schedulers: [
-      { name: 'EULER_DISCRETE', isBuilt: true, sigmaSchedules: ['DEFAULT', 'KARRAS'] },
-      { name: 'DDPM', isBuilt: true, sigmaSchedules: ['DEFAULT'] },
-    ],
   };
 
   return {
@@ -305,6 +326,7 @@ const DEFAULTS: JobSettings = {
   guidanceScale: 4,
   scheduler: 'EULER_DISCRETE',
   sigmaSchedule: 'DEFAULT',
+  samplerOptions: {},
   clipSkip: 1,
   seed: 7n,
   imageCount: 1,
@@ -312,17 +334,25 @@ const DEFAULTS: JobSettings = {
   outputFormat: 'PNG',
 };
 
+const FINDING: Finding = {
+  code: 'NEGATIVE_PROMPT_UNUSED',
+  severity: 'WARNING',
+  field: ['negativePrompt'],
+  message: 'There is no guidance.',
+  fix: 'Leave it out.',
+};
+
 const PROMPT = { chunks: [], tokenCount: 3, isTruncated: false };
 
 function jobOf({ tenantId }: Actor, { metadata, ...submission }: JobSubmission): Job {
   const given = Object.entries(submission).filter(([name, value]) => name in DEFAULTS && value !== null);
-  const settings: JobSettings = { ...DEFAULTS, ...Object.fromEntries(given) };
+  const settings: JobSettings = { ...DEFAULTS, ...Object.fromEntries(given), samplerOptions: {} };
   return {
     id: newId('job'),
     tenantId,
     state: 'QUEUED',
     variantId: variant.id,
-    readSettings: () => ({ settings, prompt: PROMPT, negativePrompt: PROMPT }),
+    readSettings: () => ({ settings, prompt: PROMPT, negativePrompt: PROMPT, findings: [] }),
     readMetadata: () => metadata ?? [],
     step: 0,
     totalSteps: settings.steps,

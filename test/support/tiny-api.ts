@@ -8,17 +8,19 @@ import type { GraphQLSchema } from 'graphql';
 import { graphql, GraphQLError } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
-import type { JobEventType, JobSubmitInput, UserError } from '../../src/client/index.ts';
+import type { Finding, JobEventType, JobQuote, JobSubmitInput, UserError } from '../../src/client/index.ts';
 import type { TinyJob } from './tiny-job.ts';
 import { createTinyJob, fileOf, isLast, JOB_ID, toEvent, toJob } from './tiny-job.ts';
+import { TINY_SCHEDULERS } from './tiny-schedulers.ts';
 
 export { fileOf } from './tiny-job.ts';
 export const TINY_KEY = 'dk_live_tiny';
 
 /** What the test wants to happen, and what did happen. */
 interface Script {
-  /** What was submitted, cancelled and subscribed to (by `after`), in order. */
+  /** What was submitted, quoted, cancelled and subscribed to (by `after`), in order. */
   readonly submitted: JobSubmitInput[];
+  readonly quoted: JobSubmitInput[];
   readonly cancelled: string[];
   readonly subscribed: (number | null)[];
   /** How many events each of them was told. */
@@ -26,6 +28,9 @@ interface Script {
   /** What the next calls are answered with instead of being done. */
   refusal: readonly UserError[];
   failure: { readonly code: string; readonly retryAfterMs?: number } | null;
+  /** What the job was found to have, and what a quote is answered with. */
+  findings: readonly Finding[];
+  quote: JobQuote | null;
   /** How many events that a subscriber already has come again, as they may after a lost socket. */
   overlap: number;
   /** What pictures' links answer with in place of the file. */
@@ -64,11 +69,14 @@ export async function startTinyApi(): Promise<TinyApi> {
   const job = createTinyJob();
   const script: Script = {
     submitted: [],
+    quoted: [],
     cancelled: [],
     subscribed: [],
     told: [],
     refusal: [],
     failure: null,
+    findings: [],
+    quote: null,
     overlap: 0,
     file: null,
     onSubmit: () => undefined,
@@ -110,12 +118,17 @@ function resolversOf(script: Script, job: TinyJob) {
     if (script.failure !== null) throw graphqlErrorOf(script.failure);
     if (script.refusal.length > 0) return { job: null, userErrors: script.refusal };
     act();
-    return { job: toJob(job, script.origin), userErrors: [] };
+    return { job: { ...toJob(job, script.origin), findings: script.findings }, userErrors: [] };
   };
   return {
     Query: {
       job: (_: unknown, { id }: { id: string }) => (id === JOB_ID ? toJob(job, script.origin) : null),
       variants: () => [],
+      schedulers: () => TINY_SCHEDULERS,
+      jobQuote: (_: unknown, { input }: { input: JobSubmitInput }) => {
+        script.quoted.push(input);
+        return script.quote;
+      },
     },
     Mutation: {
       jobSubmit: (_: unknown, { input }: { input: JobSubmitInput }) =>

@@ -38,6 +38,7 @@ const DEFAULTS = {
   guidanceScale: 4,
   scheduler: 'EULER_DISCRETE',
   sigmaSchedule: 'DEFAULT',
+  samplerOptions: {},
   clipSkip: 1,
   seed: '7',
   imageCount: 1,
@@ -45,6 +46,7 @@ const DEFAULTS = {
   outputFormat: 'PNG',
   variantId: 'var_tiny',
   metadata: [],
+  findings: [],
 };
 
 /** As large as previews get. */

@@ -1,10 +1,13 @@
+import type { SchedulerDescription } from '../../diffusion/index.ts';
 import { DomainError } from '../../kernel/errors.ts';
 import type { Id } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import type { Actor, TenantDb } from '../tenancy/index.ts';
 import { requirePermission } from '../tenancy/index.ts';
+import type { SchedulerFit } from './schedulers.ts';
+import { fitSchedulers, listSchedulers } from './schedulers.ts';
 import { listVariants } from './store.ts';
-import type { Variant } from './variant.ts';
+import type { Variant, VariantVersion } from './variant.ts';
 
 export interface CatalogDeps {
   readonly db: TenantDb;
@@ -22,6 +25,15 @@ export function createCatalog({ db }: CatalogDeps) {
   return {
     /** The platform's public variants and the tenant's own. Rejects with FORBIDDEN. */
     list,
+
+    /** The schedulers that there are, whatever the variant. Rejects with FORBIDDEN. */
+    schedulers(actor: Actor): readonly SchedulerDescription[] {
+      requirePermission(actor, 'VARIANTS_READ');
+      return listSchedulers();
+    },
+
+    /** Every scheduler, and what keeps a version that the actor was given from using it. */
+    fits: (version: VariantVersion): readonly SchedulerFit[] => fitSchedulers(version),
 
     /** Null for a variant that is not there, or not for this tenant. Rejects with FORBIDDEN. */
     async find(actor: Actor, id: string): Promise<Variant | null> {

@@ -79,6 +79,20 @@ export function listNodes(tx: Tx): Promise<readonly NodeRecord[]> {
     from node order by name, id`;
 }
 
+/** Whether a node that a dispatcher drives serves that version of a model, all of it or a part. */
+export async function isServed(
+  tx: Tx,
+  { model, version }: Pick<EngineRecord, 'model' | 'version'>,
+): Promise<boolean> {
+  const [row] = await tx.$queryRaw<{ served: boolean }[]>`
+    select exists (
+      select 1 from engine join node on node.id = engine.node_id
+      where engine.model = ${model} and engine.version = ${version} and node.state = 'READY'
+        and node.lease_until > clock_timestamp()
+    ) as served`;
+  return row?.served ?? false;
+}
+
 /** On whose behalf nodes are held, and for how long. */
 export interface Hold {
   readonly holder: Id<'dispatcher'>;

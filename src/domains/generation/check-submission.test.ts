@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DomainErrors } from '../../kernel/errors.ts';
+import type { DomainError } from '../../kernel/errors.ts';
 import type { Plan } from '../tenancy/index.ts';
-import { checkSubmission, isIdempotencyKey } from './check-submission.ts';
+import { checkPlan, checkSubmission, isIdempotencyKey } from './check-submission.ts';
 import type { JobSettings, JobSubmission } from './job.ts';
 
 const SETTINGS: JobSettings = {
@@ -14,6 +14,7 @@ const SETTINGS: JobSettings = {
   guidanceScale: 4,
   scheduler: 'EULER_DISCRETE',
   sigmaSchedule: 'DEFAULT',
+  samplerOptions: {},
   clipSkip: 1,
   seed: 7n,
   imageCount: 1,
@@ -22,19 +23,16 @@ const SETTINGS: JobSettings = {
 };
 const PLAN = { megapixelsMax: 1, stepsMax: 50, queuedJobsMax: 10 } as Plan;
 
+const paths = (refusals: readonly DomainError[]) =>
+  refusals.map(({ code, field }) => `${code} ${field.join('.')}`);
+
 /** Paths of the fields that are refused, with their codes. */
 function refusedIn(
   submission: Partial<JobSubmission>,
   settings: Partial<JobSettings> = {},
 ): readonly string[] {
-  try {
-    const all = { settings: { ...SETTINGS, ...settings }, findings: [], plan: PLAN };
-    checkSubmission({ prompt: 'an apple', ...submission }, all);
-    return [];
-  } catch (error) {
-    if (!(error instanceof DomainErrors)) throw error;
-    return error.errors.map(({ code, field }) => `${code} ${field.join('.')}`);
-  }
+  const all = { settings: { ...SETTINGS, ...settings }, findings: [] };
+  return paths(checkSubmission({ prompt: 'an apple', ...submission }, all));
 }
 
 const text = (minLength: number, maxLength: number) =>
@@ -100,11 +98,19 @@ describe('a submission', () => {
     );
   });
 
-  it('is held against the plan once it is possible at all', () => {
-    expect(refusedIn({}, { width: 2_048, height: 1_024, steps: 51 })).toEqual([
-      'QUOTA_EXCEEDED width',
-      'QUOTA_EXCEEDED steps',
-    ]);
-    expect(refusedIn({ idempotencyKey: '' }, { steps: 51 })).toEqual(['INVALID_INPUT idempotencyKey']);
+  it('lists at most 1001 timesteps or noise levels', () => {
+    const falling = (count: number) => Array.from({ length: count }, (_, index) => count - index);
+    for (const option of ['timesteps', 'sigmas'] as const) {
+      expect(refusedIn({}, { samplerOptions: { [option]: falling(1_001) } })).toEqual([]);
+      expect(refusedIn({}, { samplerOptions: { [option]: falling(1_002) } })).toEqual([
+        `INVALID_INPUT samplerOptions.${option}`,
+      ]);
+    }
+  });
+
+  it('is held against the plan, field by field', () => {
+    const beyond = { ...SETTINGS, width: 2_048, height: 1_024, steps: 51 };
+    expect(paths(checkPlan(beyond, PLAN))).toEqual(['QUOTA_EXCEEDED width', 'QUOTA_EXCEEDED steps']);
+    expect(checkPlan(SETTINGS, PLAN)).toEqual([]);
   });
 });

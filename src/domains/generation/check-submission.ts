@@ -1,6 +1,6 @@
 import type { Finding, FindingCode } from '../../diffusion/index.ts';
 import { FINDING_CODES } from '../../diffusion/index.ts';
-import { DomainError, DomainErrors } from '../../kernel/errors.ts';
+import { DomainError } from '../../kernel/errors.ts';
 import type { Plan } from '../tenancy/index.ts';
 import type { JobSettings, JobSubmission, MetadataEntry } from './job.ts';
 
@@ -8,28 +8,27 @@ const METADATA_ENTRIES_MAX = 32;
 const METADATA_KEY_CHARS_MAX = 64;
 const METADATA_VALUE_CHARS_MAX = 512;
 const IDEMPOTENCY_KEY_CHARS_MAX = 255;
+const LISTED_VALUES_MAX = 1_001;
 
 /** What a refusal of settings can say more closely; the closed set of `JobUserError.finding`. */
 export type JobFinding = FindingCode;
 export const JOB_FINDINGS: readonly JobFinding[] = FINDING_CODES;
 
 /**
- * Refuses what a job's settings can never be, and what the tenant's plan does not allow, all of it
- * at once. `findings` are the diffusion core's word on the same settings.
+ * What a job's input can never be, all of it; empty when it is possible. `findings` are the diffusion core's word on
+ * the same settings.
  */
 export function checkSubmission(
   submission: JobSubmission,
-  { settings, findings, plan }: { settings: JobSettings; findings: readonly Finding[]; plan: Plan },
-): void {
-  const errors = [
+  { settings, findings }: { settings: JobSettings; findings: readonly Finding[] },
+): readonly DomainError[] {
+  return [
     ...findings.filter((finding) => finding.severity === 'ERROR').map(refusalOf),
+    ...checkLists(settings),
     ...checkPreview(settings),
     ...checkMetadata(submission.metadata ?? []),
     ...checkIdempotencyKey(submission.idempotencyKey ?? null),
   ];
-  // What the plan allows means nothing while the settings themselves are impossible.
-  const refusals = errors.length > 0 ? errors : checkPlan(settings, plan);
-  if (refusals.length > 0) throw new DomainErrors(refusals);
 }
 
 /** What a submission is told of an ERROR. */
@@ -40,6 +39,21 @@ export function refusalOf({ code, message, fix, field }: Finding): DomainError {
 
 function invalid(field: readonly string[], message: string): DomainError {
   return new DomainError('INVALID_INPUT', message, { field });
+}
+
+/** A list is kept with the job: one step more than there can be, and not what a request can hold. */
+function checkLists({ samplerOptions }: JobSettings): readonly DomainError[] {
+  const lists = (['timesteps', 'sigmas'] as const).filter(
+    (option) => (samplerOptions[option]?.length ?? 0) > LISTED_VALUES_MAX,
+  );
+  const message = `A list has at most ${LISTED_VALUES_MAX} values.`;
+  return lists.map(
+    (option) =>
+      new DomainError('INVALID_INPUT', message, {
+        field: ['samplerOptions', option],
+        finding: 'OPTION_INVALID' satisfies JobFinding,
+      }),
+  );
 }
 
 function checkPreview({ previewEverySteps }: JobSettings): readonly DomainError[] {
@@ -83,7 +97,8 @@ function checkIdempotencyKey(key: string | null): readonly DomainError[] {
     : [invalid(['idempotencyKey'], `An idempotency key has 1 to ${IDEMPOTENCY_KEY_CHARS_MAX} characters.`)];
 }
 
-function checkPlan({ width, height, steps }: JobSettings, plan: Plan): readonly DomainError[] {
+/** What the tenant's plan does not allow. */
+export function checkPlan({ width, height, steps }: JobSettings, plan: Plan): readonly DomainError[] {
   const over = (field: string, message: string) =>
     new DomainError('QUOTA_EXCEEDED', message, { field: [field] });
   return [

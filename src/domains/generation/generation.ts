@@ -12,6 +12,8 @@ import { list } from './list.ts';
 import { findJob, listImages } from './store.ts';
 import type { PromptPreview, PromptPreviewRequest } from './preview-prompts.ts';
 import { previewPrompts } from './preview-prompts.ts';
+import type { JobQuote } from './quote.ts';
+import { quote } from './quote.ts';
 import { submit } from './submit.ts';
 
 export type Generation = ReturnType<typeof createGeneration>;
@@ -25,6 +27,12 @@ export function createGeneration(deps: GenerationDeps) {
      * QUOTA_EXCEEDED, or several of them as `DomainErrors`; then nothing has been written.
      */
     submit: (actor: Actor, submission: JobSubmission): Promise<Job> => submit(deps, actor, submission),
+
+    /**
+     * What `submit` would say of a submission, and what the job would cost; nothing is written, and an idempotency key
+     * is ignored. Rejects with FORBIDDEN, and with UNAVAILABLE for a variant whose files this host lacks.
+     */
+    quote: (actor: Actor, submission: JobSubmission): Promise<JobQuote> => quote(deps, actor, submission),
 
     /**
      * How a variant reads the prompts of a job. Null for a variant that the actor may not use. Rejects with

@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
+import type { SchedulerConfig } from '../../diffusion/index.ts';
+import { describeScheduler } from '../../diffusion/index.ts';
 import type { Id } from '../../kernel/ids.ts';
+import type { Choice } from './choose.ts';
 import type { JobSettings, JobSubmission } from './job.ts';
+
+interface MeantVariant {
+  readonly id: string;
+  readonly live: { readonly schedulerConfig: Pick<SchedulerConfig, 'timestepSpacing'> };
+}
 
 /** What an idempotency key stands for. */
 export interface KnownRequest {
@@ -33,11 +41,29 @@ export function hashOfRequest(submission: JobSubmission): Uint8Array {
  */
 export function hashOfMeaning(
   { seed, metadata }: JobSubmission,
-  { variant, settings }: { readonly variant: { readonly id: string }; readonly settings: JobSettings },
+  { variant, settings }: Pick<Choice, 'settings'> & { readonly variant: MeantVariant },
 ): Uint8Array {
   const notes = (metadata ?? []).map(({ key, value }) => [key, value]);
-  const meant = { ...settings, seed: seed ?? null };
+  const { samplerOptions: _, ...always } = settings;
+  const chosen = chosenOptions(settings, variant.live.schedulerConfig);
+  // Named only where there are some: a job without means what it meant before there were any.
+  const options = chosen.length === 0 ? {} : { samplerOptions: chosen };
+  const meant = { ...always, ...options, seed: seed ?? null };
   return hashOf([variant.id, Object.entries(meant).toSorted(byName), notes.toSorted(byName)]);
+}
+
+/** Without those that say what the scheduler, or the model's record, has anyway. */
+function chosenOptions(
+  { scheduler, samplerOptions }: JobSettings,
+  { timestepSpacing }: Pick<SchedulerConfig, 'timestepSpacing'>,
+): readonly (readonly [string, unknown])[] {
+  const chosen = Object.entries(samplerOptions);
+  if (chosen.length === 0) return chosen;
+  const defaults = describeScheduler(scheduler).options.map(
+    (option) => [option.name, option.default] as const,
+  );
+  const anyway = new Map<string, unknown>([...defaults, ['timestepSpacing', timestepSpacing]]);
+  return chosen.filter(([option, value]) => anyway.get(option) !== value);
 }
 
 /** By code unit: the same on every machine, whatever its locale. */

@@ -1,3 +1,4 @@
+export type { Finding, SamplerOptions } from '../../diffusion/index.ts';
 export { partialCredits } from './charge.ts';
 export type { Completion, FinishedRun, Outcome } from './complete.ts';
 export { createCompletion } from './complete.ts';
@@ -32,6 +33,7 @@ export type { Attempt } from './image-keys.ts';
 export { toImageKeys } from './image-keys.ts';
 export type { ImageLink, ImageLinks } from './links.ts';
 export type { PromptPreview } from './preview-prompts.ts';
+export type { JobQuote } from './quote.ts';
 export type { DoomedImage, Retention } from './retention.ts';
 export { createRetention } from './retention.ts';
 export type { Recipe } from './recipe.ts';

@@ -1,5 +1,13 @@
-import type { FramedPrompts, SchedulerName, Settings, SigmaSchedule } from '../../diffusion/index.ts';
+import type {
+  Finding,
+  FramedPrompts,
+  SamplerOptions,
+  SchedulerName,
+  Settings,
+  SigmaSchedule,
+} from '../../diffusion/index.ts';
 import type { Id } from '../../kernel/ids.ts';
+import type { SubmittedOptions } from './sampler-options.ts';
 
 export const JOB_STATES = ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -53,6 +61,7 @@ export interface MetadataEntry {
 
 /** Everything that a tenant chose, or that was chosen for them, when the job was submitted. */
 export interface JobSettings extends Settings {
+  readonly samplerOptions: SamplerOptions;
   /** A PREVIEW event every so many steps; 0 is none. */
   readonly previewEverySteps: number;
   readonly outputFormat: OutputFormat;
@@ -61,6 +70,8 @@ export interface JobSettings extends Settings {
 /** What was settled of a job when it was submitted. */
 export interface SettledJob extends FramedPrompts {
   readonly settings: JobSettings;
+  /** What was told of the settings without refusing them; `field` is a path of the API's input. */
+  readonly findings: readonly Finding[];
 }
 
 /** A request for pictures, from its submission on. */
@@ -117,6 +128,7 @@ export interface JobSubmission {
   readonly guidanceScale?: number | null | undefined;
   readonly scheduler?: SchedulerName | null | undefined;
   readonly sigmaSchedule?: SigmaSchedule | null | undefined;
+  readonly samplerOptions?: SubmittedOptions | null | undefined;
   readonly clipSkip?: number | null | undefined;
   readonly seed?: bigint | null | undefined;
   readonly imageCount?: number | null | undefined;

@@ -24,6 +24,7 @@ const RECIPE: Recipe = {
     guidanceScale: 4,
     scheduler: 'EULER_DISCRETE',
     sigmaSchedule: 'DEFAULT',
+    samplerOptions: { eta: 0.5, sigmas: [14.6, 0.03, 0], algorithm: 'sde-dpmsolver++', solverOrder: 2 },
     clipSkip: 2,
     seed: 2n ** 64n - 1n,
     imageCount: 1,
@@ -32,6 +33,15 @@ const RECIPE: Recipe = {
   },
   prompt: WEIGHTED,
   negativePrompt: PLAIN,
+  findings: [
+    {
+      code: 'NEGATIVE_PROMPT_UNUSED',
+      severity: 'WARNING',
+      field: ['negativePrompt'],
+      message: 'There is no guidance.',
+      fix: 'Leave it out.',
+    },
+  ],
 };
 
 function thrownBy(work: () => unknown): unknown {
@@ -48,17 +58,25 @@ describe('a stored recipe', () => {
     expect(recipeReader(toRecipeJson(RECIPE))()).toEqual(RECIPE);
   });
 
-  it('from before prompts had chunks and weights means what it meant', () => {
-    const { settings, ...rest } = toRecipeJson(RECIPE);
-    const { clipSkip: _, ...older } = settings;
+  it('from before there were chunks, weights, options and findings means what it meant', () => {
+    const { settings, findings: _, ...rest } = toRecipeJson(RECIPE);
+    const { clipSkip: __, samplerOptions: ___, ...older } = settings;
     const tokens = { ids: [1, 2], tokenCount: 2, isTruncated: false };
     const read = recipeReader({ ...rest, settings: older, prompt: tokens, negativePrompt: tokens })();
     expect(read).toEqual({
       ...RECIPE,
-      settings: { ...RECIPE.settings, clipSkip: 1 },
+      settings: { ...RECIPE.settings, clipSkip: 1, samplerOptions: {} },
       prompt: PLAIN,
       negativePrompt: PLAIN,
+      findings: [],
     });
+  });
+
+  it('with findings of a version to come is read without them, so that the job runs', () => {
+    const json = toRecipeJson(RECIPE);
+    const [known] = json.findings;
+    const unknown = { ...known, code: 'MADE_UP_LATER' };
+    expect(recipeReader({ ...json, findings: [unknown, known, 7] })()).toEqual(RECIPE);
   });
 
   it.each([

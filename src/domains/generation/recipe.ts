@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { FramedPrompt } from '../../diffusion/index.ts';
-import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from '../../diffusion/index.ts';
+import type { Finding, FramedPrompt, SamplerOptions } from '../../diffusion/index.ts';
+import { FINDING_CODES, SCHEDULER_NAMES, SIGMA_SCHEDULES } from '../../diffusion/index.ts';
 import type { SettledJob } from './job.ts';
 import { OUTPUT_FORMATS } from './job.ts';
+import { storedOptions } from './sampler-options.ts';
 import { readerOf } from './stored-json.ts';
 
 /** Everything that decides a job's pictures, frozen when it is submitted. */
@@ -26,6 +27,22 @@ const framedOnce = z
   .transform(({ ids: only, ...rest }) => ({ chunks: [{ ids: only, weights: null }], ...rest }));
 const prompt = z.union([framed, framedOnce]);
 
+const finding: z.ZodType<Finding> = z.object({
+  code: z.enum(FINDING_CODES),
+  severity: z.enum(['ERROR', 'WARNING']),
+  field: z.array(z.string()),
+  message: z.string(),
+  fix: z.string(),
+});
+
+// One with a code of a newer version is left out: it decides nothing, and the job must run during an upgrade.
+const findings = z.array(z.unknown()).transform((all) =>
+  all.flatMap((each) => {
+    const { success, data } = finding.safeParse(each);
+    return success ? [data] : [];
+  }),
+);
+
 const recipe = z.object({
   platformVersion: z.string(),
   variant: z.string(),
@@ -39,6 +56,7 @@ const recipe = z.object({
     guidanceScale: z.number(),
     scheduler: z.enum(SCHEDULER_NAMES),
     sigmaSchedule: z.enum(SIGMA_SCHEDULES),
+    samplerOptions: storedOptions.default({}),
     clipSkip: z.int().default(1),
     // JSON numbers end at 2^53 and seeds at 2^64.
     seed: z
@@ -51,6 +69,7 @@ const recipe = z.object({
   }),
   prompt,
   negativePrompt: prompt,
+  findings: findings.default([]),
 });
 
 /** Reads a recipe as `toRecipeJson` wrote it; throws a `ZodError` on anything else. */
@@ -64,14 +83,23 @@ export function recipeReader(json: unknown): () => Recipe {
 }
 
 export function toRecipeJson(value: Recipe) {
-  const { seed, ...settings } = value.settings;
+  const { seed, samplerOptions, ...settings } = value.settings;
   return {
     platformVersion: value.platformVersion,
     variant: value.variant,
     versionDigest: value.versionDigest,
-    settings: { ...settings, seed: seed.toString() },
+    settings: { ...settings, seed: seed.toString(), samplerOptions: optionsToJson(samplerOptions) },
     prompt: toJson(value.prompt),
     negativePrompt: toJson(value.negativePrompt),
+    findings: value.findings.map((each) => ({ ...each, field: [...each.field] })),
+  };
+}
+
+function optionsToJson({ timesteps, sigmas, ...options }: SamplerOptions) {
+  return {
+    ...options,
+    ...(timesteps && { timesteps: [...timesteps] }),
+    ...(sigmas && { sigmas: [...sigmas] }),
   };
 }
 

@@ -1,24 +1,24 @@
-import { compilePlan, framePrompts, partsOf, resolveSettings, validate } from '../../diffusion/index.ts';
-import { DomainError } from '../../kernel/errors.ts';
+import { partsOf } from '../../diffusion/index.ts';
+import { DomainError, DomainErrors } from '../../kernel/errors.ts';
 import type { Id } from '../../kernel/ids.ts';
-import { unitInterval } from '../../kernel/random.ts';
 import type { Tx } from '../../platform/db/index.ts';
-import type { Variant } from '../catalog/index.ts';
-import { resolveVariant } from '../catalog/index.ts';
-import { priceOf, reserve } from '../metering/index.ts';
-import type { Actor, Plan } from '../tenancy/index.ts';
-import { findPlanOf, requirePermission } from '../tenancy/index.ts';
-import { checkSubmission, isIdempotencyKey } from './check-submission.ts';
+import { reserve } from '../metering/index.ts';
+import type { Actor } from '../tenancy/index.ts';
+import { requirePermission } from '../tenancy/index.ts';
+import type { Appraisal, Work } from './appraise.ts';
+import { appraise, refusalByQuota } from './appraise.ts';
+import { isIdempotencyKey } from './check-submission.ts';
+import type { Choice, Order } from './choose.ts';
+import { choose } from './choose.ts';
 import { QUEUE_CHANNEL } from './events/doorbell.ts';
 import { insertStateEvents } from './events/store.ts';
 import type { GenerationDeps } from './deps.ts';
 import { claimIdempotencyKey } from './idempotency-store.ts';
 import { hashOfMeaning, hashOfRequest, isSameRequest } from './idempotency.ts';
-import type { Job, JobSettings, JobSubmission } from './job.ts';
-import type { Recipe } from './recipe.ts';
-import { countOpenJobs, findJob, insertJob, lockSubmits } from './store.ts';
+import type { Job, JobSubmission } from './job.ts';
+import type { NewJob } from './store.ts';
+import { findJob, insertJob, lockSubmits } from './store.ts';
 
-const PREVIEW_EVERY_STEPS = 5;
 const OPERATION = 'jobSubmit';
 
 /** Queues one job, or returns the one that the same idempotency key stands for. */
@@ -41,70 +41,50 @@ export async function submit(deps: GenerationDeps, actor: Actor, submission: Job
   return job;
 }
 
-interface Submission {
-  readonly actor: Actor;
-  readonly submission: JobSubmission;
+interface Submission extends Order {
   readonly jobId: Id<'job'>;
 }
 
-/** What a submission comes to once everything that it left open is settled. */
-interface Choice {
-  readonly variant: Variant;
-  readonly settings: JobSettings;
+interface ChosenSubmission extends Submission {
+  readonly choice: Choice;
 }
 
-/** Returns the refusal of a variant, for a repeated request is answered all the same. */
-async function choose(
-  deps: GenerationDeps,
-  tx: Tx,
-  { actor, submission }: Pick<Submission, 'actor' | 'submission'>,
-): Promise<Choice | DomainError> {
-  try {
-    const variant = await resolveVariant(tx, actor.tenantId, {
-      id: submission.variantId ?? null,
-      isUsable: ({ live }) => deps.tokenizers(live.digest) !== null,
-    });
-    return { variant, settings: chooseSettings(deps, variant, submission) };
-  } catch (error) {
-    if (error instanceof DomainError) return error;
-    throw error;
-  }
-}
-
-async function create(
-  deps: GenerationDeps,
-  tx: Tx,
-  { actor, submission, jobId, choice }: Submission & { readonly choice: Choice },
-): Promise<Job> {
+async function create(deps: GenerationDeps, tx: Tx, submission: ChosenSubmission): Promise<Job> {
+  const { actor, jobId } = submission;
   const { tenantId } = actor;
-  const { variant, settings } = choice;
-  const plan = await planOf(tx, tenantId);
-  const { manifest, schedulerConfig } = variant.live;
-  checkSubmission(submission, { settings, findings: validate(manifest, schedulerConfig, settings), plan });
-
-  const recipe = freeze(deps, variant, settings);
-  const promptChunks = recipe.prompt.chunks.length;
-  const work = compilePlan({ manifest, schedulerConfig, settings, promptChunks });
-  const credits = priceOf(work.costPerPicture * settings.imageCount, actor.environment);
+  const { plan, work } = accepted(await appraise(deps, tx, submission));
+  const { credits } = work;
   await lockSubmits(tx, tenantId);
-  await checkQueue(tx, tenantId, plan);
-  const job = await insertJob(tx, {
+  const refusal = await refusalByQuota(tx, tenantId, { plan, credits });
+  if (refusal) throw refusal;
+  const job = await insertJob(tx, toNewJob(submission, work));
+  await reserve(tx, tenantId, { jobId, credits });
+  await insertStateEvents(tx, [{ tenantId, jobId, sequence: 1, type: 'QUEUED' }]);
+  return job;
+}
+
+function accepted({ plan, refusals, work }: Appraisal): Pick<Appraisal, 'plan'> & { readonly work: Work } {
+  if (refusals.length > 0 || !work) throw new DomainErrors(refusals);
+  return { plan, work };
+}
+
+function toNewJob({ actor, submission, jobId, choice }: ChosenSubmission, work: Work): NewJob {
+  const { variant } = choice;
+  const { run, recipe, credits } = work;
+  return {
     id: jobId,
-    tenantId,
+    tenantId: actor.tenantId,
     keyId: actor.keyId,
     variantOwnerId: variant.ownerId,
     variantId: variant.id,
     versionId: variant.live.id,
     engineKey: engineKeyOf(variant.name, variant.live.number),
-    parts: partsOf(work),
+    parts: partsOf(run),
     recipe,
     metadata: submission.metadata ?? [],
-    totalSteps: work.totalSteps,
+    totalSteps: run.totalSteps,
     credits,
-  });
-  await reserve(tx, tenantId, { jobId, credits });
-  await insertStateEvents(tx, [{ tenantId, jobId, sequence: 1, type: 'QUEUED' }]);
-  return job;
+  };
 }
 
 /** What nodes serve the variant's version as: jobs are claimed by it. */
@@ -136,47 +116,4 @@ async function findEarlier(
   throw new DomainError('CONFLICT', 'This idempotency key was used for another job in the last 24 hours.', {
     field: ['idempotencyKey'],
   });
-}
-
-function chooseSettings(deps: GenerationDeps, variant: Variant, submission: JobSubmission): JobSettings {
-  return {
-    ...resolveSettings(variant.live.manifest, { ...submission, seed: submission.seed ?? randomSeed(deps) }),
-    previewEverySteps: submission.previewEverySteps ?? PREVIEW_EVERY_STEPS,
-    outputFormat: submission.outputFormat ?? 'PNG',
-  };
-}
-
-/** 32 random bits: all that the noise generator reads of a seed, and short enough to type again. */
-function randomSeed({ random }: GenerationDeps): bigint {
-  return BigInt(Math.floor(unitInterval(random) * 2 ** 32));
-}
-
-function freeze(
-  { platformVersion, tokenizers }: GenerationDeps,
-  variant: Variant,
-  settings: JobSettings,
-): Recipe {
-  const tokenizer = tokenizers(variant.live.digest);
-  if (!tokenizer) throw new Error(`The variant ${variant.name} was chosen without its files.`);
-  return {
-    platformVersion,
-    variant: variant.name,
-    versionDigest: variant.live.digest,
-    settings,
-    ...framePrompts(tokenizer, variant.live.manifest, settings),
-  };
-}
-
-async function planOf(tx: Tx, tenantId: Id<'tenant'>): Promise<Plan> {
-  const plan = await findPlanOf(tx, tenantId);
-  if (!plan) throw new Error(`Tenant ${tenantId} has no plan.`);
-  return plan;
-}
-
-async function checkQueue(tx: Tx, tenantId: Id<'tenant'>, { queuedJobsMax }: Plan): Promise<void> {
-  if ((await countOpenJobs(tx, tenantId)) < queuedJobsMax) return;
-  throw new DomainError(
-    'QUOTA_EXCEEDED',
-    `Your plan allows ${queuedJobsMax} jobs at once. Wait for some to finish.`,
-  );
 }

@@ -1,2 +1,2 @@
 export type { Metering, Settlement } from './metering.ts';
-export { createMetering, grantCredits, priceOf, reserve, settle } from './metering.ts';
+export { createMetering, grantCredits, priceOf, reserve, settle, shortfallOf } from './metering.ts';

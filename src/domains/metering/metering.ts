@@ -22,23 +22,29 @@ export function createMetering({ db }: MeteringDeps) {
   };
 }
 
+/** The refusal of a job of that price: QUOTA_EXCEEDED when the balance does not cover it, else null. */
+export async function shortfallOf(
+  tx: Tx,
+  tenantId: Id<'tenant'>,
+  credits: number,
+): Promise<DomainError | null> {
+  const available = await sumAvailable(tx, tenantId);
+  if (credits <= available) return null;
+  return new DomainError(
+    'QUOTA_EXCEEDED',
+    `This job costs ${credits} credits and ${available} are left. Lower steps, size or image count.`,
+  );
+}
+
 /**
- * Holds `credits` for a job within the submit's transaction. Rejects with QUOTA_EXCEEDED when the
- * balance does not cover them. The caller holds the tenant's submit lock, so that two submits cannot
- * both spend the last credit. Jobs of TEST keys cost nothing and hold nothing.
+ * Holds `credits` for a job within the submit's transaction. The caller has asked `shortfallOf` under the tenant's
+ * submit lock, so that two submits cannot both spend the last credit. Jobs of TEST keys cost nothing and hold nothing.
  */
 export async function reserve(
   tx: Tx,
   tenantId: Id<'tenant'>,
   hold: { jobId: Id<'job'>; credits: number },
 ): Promise<void> {
-  const available = await sumAvailable(tx, tenantId);
-  if (hold.credits > available) {
-    throw new DomainError(
-      'QUOTA_EXCEEDED',
-      `This job costs ${hold.credits} credits and ${available} are left. Lower steps, size or image count.`,
-    );
-  }
   await insertReservation(tx, tenantId, hold);
 }
 

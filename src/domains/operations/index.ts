@@ -6,6 +6,8 @@ export type {
   ProcessIdentity,
   ProcessReport,
 } from './figures.ts';
+export type { FleetLoad } from './load.ts';
+export { readLoad } from './load.ts';
 export type { Operations, PlatformReport } from './operations.ts';
 export { createOperations } from './operations.ts';
 export type { FigureSources } from './process-meter.ts';

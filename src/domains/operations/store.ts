@@ -61,3 +61,9 @@ export async function readQueueDepth(tx: Tx): Promise<number> {
   const [row] = await tx.$queryRaw<{ depth: bigint }[]>`select queue_depth() as depth`;
   return Number(row?.depth ?? 0);
 }
+
+/** U-Net evaluations that the open jobs of all tenants have not finished. */
+export async function readEvaluationsAhead(tx: Tx): Promise<number> {
+  const [row] = await tx.$queryRaw<{ ahead: bigint }[]>`select evaluations_ahead() as ahead`;
+  return Number(row?.ahead ?? 0);
+}

@@ -1,4 +1,4 @@
 import type { QueryResolvers } from '../../generated/graphql/resolvers.ts';
 
-export const schedulers: Required<QueryResolvers>['schedulers'] = (_, _args, { services }) =>
-  services.schedulers;
+export const schedulers: Required<QueryResolvers>['schedulers'] = (_, _args, { actor, services }) =>
+  services.catalog.schedulers(actor);

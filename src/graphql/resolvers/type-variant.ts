@@ -7,5 +7,6 @@ export const VariantVersion: VariantVersionResolvers = {
   sizeMultiple: ({ manifest }) => manifest.sizeMultiple,
   tokensMax: ({ manifest }) => manifest.tokensMax,
   clipSkips: ({ manifest }) => Object.keys(manifest.clipSkip).map(Number),
+  schedulers: (version, _args, { services }) => services.catalog.fits(version),
   defaults: ({ manifest }) => manifest.defaults,
 };
