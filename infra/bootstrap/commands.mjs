@@ -4,6 +4,7 @@ const SCRIPTS = /** @type {Readonly<Record<string, string>>} */ ({
   test: 'infra/checks/test.ts',
   bench: 'test/bench/main.ts',
   chaos: 'test/chaos/main.ts',
+  sheets: 'infra/sheets/main.ts',
 });
 
 /**

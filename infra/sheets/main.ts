@@ -1,15 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { judgePicture, resolveSettings, SCHEDULER_NAMES, validate } from '../src/diffusion/index.ts';
-import type { DrawOptions, Painter } from '../test/parity/pico.ts';
-import { openPainter } from '../test/parity/pico.ts';
-import { readSchedulerConfig } from '../test/parity/recorded.ts';
-import { ROOT } from './checks/run-tool.ts';
+import { judgePicture, resolveSettings, SCHEDULER_NAMES, validate } from '../../src/diffusion/index.ts';
+import type { DrawOptions, Painter } from '../../test/parity/pico.ts';
+import { openPainter } from '../../test/parity/pico.ts';
+import { readSchedulerConfig } from '../../test/parity/recorded.ts';
+import { ROOT } from '../checks/run-tool.ts';
 import type { Cell } from './sheet.ts';
 import { sheetOf } from './sheet.ts';
 
-// Draws the pictures of docs/diffusion.md again: `node infra/contact-sheets.ts`, with the project's own Node.
+// Draws the pictures of docs/diffusion.md again: `npm run sheets`.
 
 const PROMPT = 'a red apple, blue background';
 const SEED = 7n;
