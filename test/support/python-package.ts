@@ -21,7 +21,10 @@ export interface PythonPackage {
   readonly guarantees: Readonly<Record<string, string>>;
 }
 
-/** Runs the linters and each test file of a package as one test. Skips them, with the reason, where it is not installed. */
+/**
+ * Runs the linters of a package, and its tests in one process, with a test for each of their files. Skips them, with
+ * the reason, where it is not installed.
+ */
 export function describePythonPackage(name: string, suite: PythonPackage): void {
   const isInstalled = spawnSync(PYTHON, ['-c', suite.probe], { cwd: join(ROOT, suite.folder) }).status === 0;
   const reason = `skipped: ${name} is not installed. Make it with: ${suite.install}`;
@@ -33,6 +36,7 @@ export function describePythonPackage(name: string, suite: PythonPackage): void 
     types: ['mypy', '--cache-dir=/dev/null', suite.module],
   };
   const tests = Object.entries(suite.guarantees).map(([file, text]) => [text, file] as const);
+  let report: Promise<string> | undefined;
 
   describe(`${name}`, () => {
     it('has a guarantee for each of its test files', async () => {
@@ -45,22 +49,47 @@ export function describePythonPackage(name: string, suite: PythonPackage): void 
       'keeps the rules of its language: %s',
       async ([, args], { signal }) => {
         if (!isInstalled) expect.unreachable(reason);
-        await expect(runModule(suite, args, signal)).resolves.toBeUndefined();
+        await expect(runModule(suite, args, signal)).resolves.toBeTypeOf('string');
       },
     );
 
+    // The first of them waits for all: torch takes seconds to import, and what the files share is made once.
     it.skipIf(!isInstalled && !isCi).for(tests)('%s', async ([, file], { signal }) => {
       if (!isInstalled) expect.unreachable(reason);
-      await expect(runModule(suite, ['pytest', join('tests', file)], signal)).resolves.toBeUndefined();
+      report ??= reportOfTests(suite, signal);
+      expectGreen(file, await report);
     });
   });
 }
 
-/** Runs a Python module in the package's folder. Rejects with everything that it printed. */
-async function runModule(suite: PythonPackage, args: readonly string[], signal: AbortSignal): Promise<void> {
+/** What pytest prints of all tests, whether they pass or not; its last lines name each with its result. */
+async function reportOfTests(suite: PythonPackage, signal: AbortSignal): Promise<string> {
+  try {
+    return await runModule(suite, ['pytest', '-rpfE', '--continue-on-collection-errors', 'tests'], signal);
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** A file that pytest did not come to is no better than one that fails. */
+function expectGreen(file: string, report: string): void {
+  const resultsOf = (word: string) =>
+    report.split('\n').filter((line) => line.startsWith(`${word} tests/${file}`));
+  const isGreen =
+    resultsOf('PASSED').length > 0 && resultsOf('FAILED').length + resultsOf('ERROR').length === 0;
+  if (!isGreen) expect.unreachable(report);
+}
+
+/** Runs a Python module in the package's folder. Returns what it prints, and rejects with it when it fails. */
+async function runModule(
+  suite: PythonPackage,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
   try {
     const options = { cwd: join(ROOT, suite.folder), signal, maxBuffer: 1e8 };
-    await promisify(execFile)(PYTHON, ['-B', '-m', ...args], options);
+    const { stdout } = await promisify(execFile)(PYTHON, ['-B', '-m', ...args], options);
+    return stdout;
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     throw new Error(`python -m ${args.join(' ')}\n${stdout}${stderr}`, { cause: error });

@@ -1,9 +1,9 @@
 """Makes the products of a graph compute in fp16 and leaves all else as it is: mixed precision, baked into the graph.
 
-Turing has matrix products in fp16 alone, and TensorRT compiles a strongly typed graph as it is written. What NVIDIA
-ModelOpt's AutoCast calls the low precision is here the products only: they are nearly all of the time, and they sum in
-fp32 inside. Normalisations, softmax, the timestep's sines, guidance and sums of residuals stay in fp32, where fp16
-would round or overflow. Needs onnx alone.
+Turing has matrix products in fp16 alone, and TensorRT compiles a strongly typed graph as it is written. NVIDIA
+ModelOpt's AutoCast does this by rules and ranges; here it is the products only, which are nearly all of the time.
+Normalisations, softmax, the timestep's sines, guidance and sums of residuals stay in fp32, for fp16 would round them
+or overflow. Needs onnx and numpy alone.
 """
 
 import shutil
