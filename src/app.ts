@@ -302,7 +302,11 @@ async function startJobs(base: Base, drivers: Drivers): Promise<Jobs> {
       clock,
       random,
       logger,
-      settings: { ...DEFAULT_DISPATCHER_SETTINGS, ...overrides.dispatcher },
+      settings: {
+        ...DEFAULT_DISPATCHER_SETTINGS,
+        pictureCheck: config.pictureCheck,
+        ...overrides.dispatcher,
+      },
     }),
   );
   const abandon = async () => {

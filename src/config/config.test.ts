@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Environment } from './config.ts';
 import { readConfig } from './config.ts';
 
 const ALL = {
@@ -102,9 +103,16 @@ describe('configuration', () => {
     ['DARKROOM_NODE_CALL_TIMEOUT_MS', 'soon', 'must be a whole number of milliseconds'],
     ['DARKROOM_NODE_CALL_TIMEOUT_MS', '1.5', 'must be a whole number of milliseconds'],
     ['DARKROOM_NODE_CALL_TIMEOUT_MS', '0', 'must be above 0'],
+    ['DARKROOM_PICTURE_CHECK', 'off', 'must be one of refuse, log'],
     ['DATABASE_URL', 'mysql://x', 'must start with postgres://'],
   ])('says what %s has to be when it is %s', (name, value, words) => {
     expect(() => readConfig({ [name]: value })).toThrow(`The environment is not right: ${name} ${words}.`);
+  });
+
+  it('refuses pictures that are noise or flat unless it is told only to log them', () => {
+    const of = (env: Environment) => readConfig(env).config.pictureCheck;
+    expect(of({})).toBe('refuse');
+    expect(of({ DARKROOM_PICTURE_CHECK: 'log' })).toBe('log');
   });
 
   it('takes a point to die at, or says which points there are', () => {

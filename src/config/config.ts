@@ -7,6 +7,10 @@ import { loginsIn } from './logins.ts';
 import type { S3Config } from './s3.ts';
 import { readS3, s3Environment } from './s3.ts';
 
+/** What becomes of a picture that the picture check takes for noise or for flat. */
+const PICTURE_CHECKS = ['refuse', 'log'] as const;
+type PictureCheck = (typeof PICTURE_CHECKS)[number];
+
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -29,6 +33,8 @@ export interface Config {
   };
   /** How long one call to a node may take, in milliseconds. */
   readonly nodeCallTimeoutMs: number;
+  /** Whether a job ends FAILED for a picture that is noise or flat, or the log alone tells of it. */
+  readonly pictureCheck: PictureCheck;
   /** Where this process is to die, for trials of what happens then; null: nowhere. */
   readonly fault: Fault | null;
 }
@@ -72,6 +78,9 @@ const environment = z.object({
     .int('must be a whole number of milliseconds')
     .positive('must be above 0')
     .default(30_000),
+  DARKROOM_PICTURE_CHECK: z
+    .enum(PICTURE_CHECKS, `must be one of ${PICTURE_CHECKS.join(', ')}`)
+    .default('refuse'),
   DARKROOM_FAULT: z.string().optional(),
   DARKROOM_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   DATABASE_URL: postgresUrl.optional(),
@@ -108,6 +117,7 @@ export function readConfig(env: Environment): { readonly config: Config; readonl
         metricsToken: raw.DARKROOM_METRICS_TOKEN ?? null,
       }),
       nodeCallTimeoutMs: raw.DARKROOM_NODE_CALL_TIMEOUT_MS,
+      pictureCheck: raw.DARKROOM_PICTURE_CHECK,
       fault: raw.DARKROOM_FAULT === undefined ? null : readFault(raw.DARKROOM_FAULT),
     }),
     secrets: Object.freeze({

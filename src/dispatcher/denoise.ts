@@ -1,4 +1,4 @@
-import type { Conditions, Picture } from '../diffusion/index.ts';
+import type { Conditions, FirstEvaluation, Picture } from '../diffusion/index.ts';
 import {
   advance,
   combineGuidance,
@@ -14,14 +14,22 @@ import { inferPart } from './infer-part.ts';
 import type { Run } from './run.ts';
 import { throwIfInterrupted } from './run.ts';
 
+/** What is told of a run as it goes on; neither may block, and what they throw ends the run. */
+export interface Watch {
+  /** Told of each picture's first evaluation, before anything is made of it. The arrays are reused. */
+  readonly onFirst: (evaluation: FirstEvaluation) => void;
+  /** Told after each evaluation. */
+  readonly onStep: (pictures: readonly Picture[]) => void;
+}
+
 /**
  * The step loop: one call per evaluation over all pictures of the job, scheduler arithmetic between
- * the calls, and nothing else on the path. `onStep` is told after each evaluation and must not block.
+ * the calls, and nothing else on the path.
  */
 export async function denoise(
   run: Run,
   conditions: Conditions,
-  onStep: (pictures: readonly Picture[]) => void,
+  { onFirst, onStep }: Watch,
 ): Promise<readonly Picture[]> {
   const { plan } = run;
   const pictures = plan.seeds.map((seed) => startPicture(plan, seed));
@@ -38,7 +46,10 @@ export async function denoise(
     const values = asFloats(answer.data);
     if (hasNonFinite(values)) throw numericFailure();
     for (const [index, picture] of pictures.entries()) {
-      advance(plan, picture, i, predictionOf(run, { values, index, guided }));
+      const output = predictionOf(run, { values, index, guided });
+      // A run begins with its noise, whatever became of earlier ones.
+      if (i === 0) onFirst({ input: inputs.ofPicture(index), output });
+      advance(plan, picture, i, output);
     }
     run.step = i + 1;
     onStep(pictures);
@@ -71,6 +82,8 @@ function predictionOf({ plan }: Run, { values, index, guided }: Prediction): Flo
 interface Inputs {
   /** The rows of evaluation `i`. The arrays are the same each time: a call must end before the next. */
   fill(pictures: readonly Picture[], i: number): Rows;
+  /** What the U-Net was last given for the picture at `index`. */
+  ofPicture(index: number): Float32Array;
 }
 
 function createInputs(run: Run, { cond, uncond }: Conditions): Inputs {
@@ -93,12 +106,12 @@ function createInputs(run: Run, { cond, uncond }: Conditions): Inputs {
     }),
   };
   const sampleShape = [count, ...plan.latentShape];
+  const sampleOf = (row: number) => sample.subarray(row * plan.latentSize, (row + 1) * plan.latentSize);
   return {
     fill(pictures, i) {
       for (let row = 0; row < count; row += 1) {
         const picture = pictures[row % pictures.length];
-        const out = sample.subarray(row * plan.latentSize, (row + 1) * plan.latentSize);
-        if (picture) modelInput(plan, picture, i, out);
+        if (picture) modelInput(plan, picture, i, sampleOf(row));
       }
       timestep.fill(timestepOf(plan, i));
       return {
@@ -107,6 +120,7 @@ function createInputs(run: Run, { cond, uncond }: Conditions): Inputs {
         ...fixed,
       };
     },
+    ofPicture: sampleOf,
   };
 }
 

@@ -1,16 +1,19 @@
 import type { Image, OutputFormat } from '../domains/generation/index.ts';
 import { toImageKeys } from '../domains/generation/index.ts';
 import type { Picture } from '../diffusion/index.ts';
+import { judgePicture } from '../diffusion/index.ts';
 import type { Reach } from '../kernel/fault-points.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { BlobStore } from './blobs.ts';
 import { BlobError } from './blobs.ts';
 import { decode } from './decode.ts';
+import type { PictureCheckDeps } from './picture-check.ts';
+import { answerFor } from './picture-check.ts';
 import type { Pictures, Rgb } from './pictures.ts';
 import type { Run } from './run.ts';
 import { Interrupted } from './run.ts';
 
-export interface FinishDeps {
+export interface FinishDeps extends PictureCheckDeps {
   readonly blobs: BlobStore;
   readonly pictures: Pictures;
   readonly newId: NewId;
@@ -19,7 +22,10 @@ export interface FinishDeps {
 
 const EXTENSION: Readonly<Record<OutputFormat, string>> = { PNG: 'png', JPEG: 'jpg', WEBP: 'webp' };
 
-/** Decodes, encodes and stores a finished job's pictures. Nothing is told of them before `complete`. */
+/**
+ * Decodes, judges, encodes and stores a finished job's pictures. Nothing is told of them before `complete`, and
+ * nothing stored when one of them is no picture.
+ */
 export async function finish(
   run: Run,
   deps: FinishDeps,
@@ -27,9 +33,18 @@ export async function finish(
 ): Promise<readonly Image[]> {
   deps.reach('dispatcher.denoised');
   const pixels = await decode(run, pictures);
+  for (const [index, rgb] of pixels.entries()) judge(run, deps, { picture: pictures[index], rgb });
   const images = await Promise.all(pixels.map((rgb, index) => store(run, deps, { rgb, index })));
   deps.reach('dispatcher.stored');
   return images;
+}
+
+function judge(
+  run: Run,
+  deps: FinishDeps,
+  { picture, rgb }: { picture: Picture | undefined; rgb: Rgb },
+): void {
+  if (picture) answerFor(run, deps, judgePicture(run.plan, { latents: picture.latents, pixels: rgb }));
 }
 
 async function store(

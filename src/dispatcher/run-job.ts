@@ -1,3 +1,4 @@
+import { judgeFirstEvaluation } from '../diffusion/index.ts';
 import type { ClaimedJob } from '../domains/scheduling/index.ts';
 import { denoise } from './denoise.ts';
 import { encodePrompts } from './encode-prompts.ts';
@@ -5,6 +6,7 @@ import { EngineError } from './engines.ts';
 import type { FinishDeps } from './finish.ts';
 import { finish } from './finish.ts';
 import type { HeldNodes } from './held-nodes.ts';
+import { answerFor } from './picture-check.ts';
 import { createPreviews } from './previews.ts';
 import type { ProgressWriter } from './progress.ts';
 import type { Run } from './run.ts';
@@ -48,9 +50,12 @@ async function produce(run: Run, deps: RunDeps): Promise<Verdict> {
   try {
     deps.reach('dispatcher.claimed');
     const conditions = await encodePrompts(run);
-    const pictures = await denoise(run, conditions, (each) => {
-      deps.reach('dispatcher.stepped');
-      previews.onStep(each);
+    const pictures = await denoise(run, conditions, {
+      onFirst: (evaluation) => answerFor(run, deps, judgeFirstEvaluation(run.plan, evaluation)),
+      onStep(each) {
+        deps.reach('dispatcher.stepped');
+        previews.onStep(each);
+      },
     });
     const images = await finish(run, deps, pictures);
     return { kind: 'END', outcome: { state: 'SUCCEEDED', images, credits: run.job.credits } };

@@ -1,4 +1,4 @@
-/** How a dispatcher keeps what it holds. All times in milliseconds. */
+/** How a dispatcher keeps what it holds, and what it lets pass. All times in milliseconds. */
 export interface DispatcherSettings {
   /** How long a job or node stays ours without a heartbeat. */
   readonly leaseMs: number;
@@ -13,6 +13,8 @@ export interface DispatcherSettings {
   readonly progressMs: number;
   /** How often an engine may fail a job before the job is FAILED. */
   readonly attemptsMax: number;
+  /** What becomes of a job whose picture is noise or flat: it ends FAILED, or only the log tells of it. */
+  readonly pictureCheck: 'refuse' | 'log';
 }
 
 export const DEFAULT_DISPATCHER_SETTINGS: DispatcherSettings = {
@@ -23,4 +25,5 @@ export const DEFAULT_DISPATCHER_SETTINGS: DispatcherSettings = {
   pollMs: 1_000,
   progressMs: 100,
   attemptsMax: 3,
+  pictureCheck: 'refuse',
 };

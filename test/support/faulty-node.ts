@@ -4,6 +4,7 @@ import type {
   ModelInferRequest,
   ModelInferResponse,
   ModelRef,
+  TensorMetadata,
 } from '../../src/platform/kserve/index.ts';
 import { elementCount, KserveError, loadKserveService, status } from '../../src/platform/kserve/index.ts';
 import { startRelay, type Relay } from './relay.ts';
@@ -15,6 +16,10 @@ export type FaultyReply =
   | 'short-output'
   | 'empty-output'
   | 'nan-output'
+  /** Floats with the other sign, as of a model that was trained for something else. */
+  | 'negated-output'
+  /** The last row's bytes all alike, as of a picture that is grey. */
+  | 'grey-output'
   | 'wrong-shape'
   | 'wrong-type'
   | 'wrong-version'
@@ -164,14 +169,7 @@ function spoil(reply: FaultyReply, answer: ModelInferResponse): ModelInferRespon
   const [output, ...outputs] = answer.outputs;
   const [bytes, ...contents] = answer.raw_output_contents;
   if (!output || !bytes) return answer;
-  const withBytes = (first: Uint8Array) => ({ ...answer, raw_output_contents: [first, ...contents] });
   switch (reply) {
-    case 'short-output':
-      return withBytes(bytes.slice(0, -4));
-    case 'empty-output':
-      return withBytes(new Uint8Array());
-    case 'nan-output':
-      return withBytes(new Uint8Array(new Float32Array(bytes.byteLength / 4).fill(Number.NaN).buffer));
     case 'wrong-shape':
       return { ...answer, outputs: [{ ...output, shape: [1, elementCount(output.shape)] }, ...outputs] };
     case 'wrong-type':
@@ -181,8 +179,32 @@ function spoil(reply: FaultyReply, answer: ModelInferResponse): ModelInferRespon
     case 'wrong-version':
       return { ...answer, model_version: '2' };
     default:
-      return answer;
+      return { ...answer, raw_output_contents: [spoilBytes(reply, output, bytes), ...contents] };
   }
+}
+
+function spoilBytes(reply: FaultyReply, { shape }: TensorMetadata, bytes: Uint8Array): Uint8Array {
+  switch (reply) {
+    case 'short-output':
+      return bytes.slice(0, -4);
+    case 'empty-output':
+      return new Uint8Array();
+    case 'nan-output':
+      return new Uint8Array(new Float32Array(bytes.byteLength / 4).fill(Number.NaN).buffer);
+    case 'negated-output':
+      return negated(bytes);
+    case 'grey-output':
+      return bytes.slice().fill(128, bytes.length - bytes.length / (shape[0] ?? 1));
+    default:
+      return bytes;
+  }
+}
+
+/** The bytes of the same float32 values with the other sign. */
+function negated(bytes: Uint8Array): Uint8Array {
+  // A copy, for its own buffer: floats begin at a multiple of four.
+  const values = new Float32Array(Uint8Array.from(bytes).buffer);
+  return new Uint8Array(values.map((value) => -value).buffer);
 }
 
 function probes(behind: KserveClient | undefined): Record<string, handleUnaryCall<ModelRef, object>> {

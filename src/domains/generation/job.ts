@@ -31,6 +31,8 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 export const JOB_ERROR_CODES = [
   'ENGINE_FAILED',
   'MODEL_NUMERIC_ERROR',
+  'OUTPUT_IS_NOISE',
+  'OUTPUT_IS_FLAT',
   'NODE_UNAVAILABLE',
   'STORAGE_FAILED',
   'POISONED',
