@@ -6,6 +6,7 @@ import { printJson } from '../../src/cli/output.ts';
 import type { Bench } from './bench.ts';
 import { describe, describeMachine, machine } from './figures.ts';
 import { benchKserve } from './kserve.ts';
+import { benchPictures } from './pictures.ts';
 import { benchServe } from './serve.ts';
 import { benchStart } from './start.ts';
 
@@ -58,5 +59,10 @@ program.addCommand(
   benchCommand(host, benchKserve)
     .name('kserve')
     .description('calls of the KServe driver against bare gRPC, and health calls of a node at work'),
+);
+program.addCommand(
+  benchCommand(host, benchPictures)
+    .name('pictures')
+    .description('good pictures that the picture check refuses, and wrong ones that it catches'),
 );
 await program.parseAsync();
