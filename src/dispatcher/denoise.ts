@@ -16,7 +16,10 @@ import { throwIfInterrupted } from './run.ts';
 
 /** What is told of a run as it goes on; neither may block, and what they throw ends the run. */
 export interface Watch {
-  /** Told of each picture's first evaluation, before anything is made of it. The arrays are reused. */
+  /**
+   * Told of each picture's first evaluation, before anything is made of it: a run begins with noise, whatever became
+   * of earlier ones. The arrays are reused.
+   */
   readonly onFirst: (evaluation: FirstEvaluation) => void;
   /** Told after each evaluation. */
   readonly onStep: (pictures: readonly Picture[]) => void;

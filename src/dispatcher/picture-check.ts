@@ -19,7 +19,7 @@ export function answerFor(
   fault: PictureFault | null,
 ): void {
   if (!fault) return;
-  const { code, message, ...seen } = fault;
+  const { code, message, ...figures } = fault;
   if (settings.pictureCheck === 'refuse') throw new JobFailure(code, message);
-  logger.warn({ job: run.job.id, step: run.step, code, ...seen }, 'the picture check would fail this job');
+  logger.warn({ job: run.job.id, step: run.step, code, ...figures }, 'the picture check would fail this job');
 }

@@ -1,5 +1,5 @@
-import type { ClaimedJob } from '../domains/scheduling/index.ts';
 import { judgeFirstEvaluation } from '../diffusion/index.ts';
+import type { ClaimedJob } from '../domains/scheduling/index.ts';
 import { denoise } from './denoise.ts';
 import { encodePrompts } from './encode-prompts.ts';
 import { EngineError } from './engines.ts';

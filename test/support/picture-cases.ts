@@ -86,7 +86,9 @@ export function goodCases(): readonly PictureCase[] {
       { kind: '256 by 256', recipe: { ...recipe, width: 256, height: 256 }, count: 2 },
     ];
   });
-  const few = SUITABLE.map((scheduler) => ({ kind: '4 steps', recipe: { scheduler, steps: 4 } }));
+  const few = [4, 6].flatMap((steps) =>
+    SUITABLE.map((scheduler) => ({ kind: `${steps} steps`, recipe: { scheduler, steps } })),
+  );
   return numbered([...schedules, ...usual, ...few]);
 }
 
@@ -108,6 +110,8 @@ export function wrongCases(schedulers: readonly SchedulerName[] = SUITABLE): rea
         ? [
             { kind: 'input not scaled', recipe: { ...recipe, isInputUnscaled: true } },
             { kind: 'start not scaled', recipe: { ...recipe, isStartUnscaled: true } },
+            // The one step is the last of the training's, and leaves the noise where it was.
+            { kind: 'one step', recipe: { scheduler, steps: 1 } },
           ]
         : []),
     ];

@@ -9,7 +9,7 @@ export const PICTURE_BOUNDS = {
    * velocity. Below this, as with one to three steps under `leading`, the two come near one another.
    */
   judgedFromSigma: 4,
-  /** A model said to predict the noise repeats more of it than this: good answers had 0.91 to 1.07, 0.85 at guidance 30. */
+  /** A model said to predict the noise repeats more than this: good answers had 0.91 to 1.07, 0.82 at guidance 30. */
   noiseSlopeMin: 0.5,
   /**
    * One said to predict something else repeats less. What such models would have answered, made of pico's answers and
@@ -24,25 +24,25 @@ export const PICTURE_BOUNDS = {
   inputRmsMax: 2,
 
   /**
-   * Latents of a picture have about 1; LMS and SA-Solver reach 9 at guidance 12, and DPM-Solver 31 at 100, with a
-   * motif that can be seen. With betas that are not the model's it is 600 to 10 to the power of 10.
+   * Latents of a picture have about 1; LMS and SA-Solver reach 9 at guidance 12, two steps of any 16, and guidance 100
+   * reaches 35. With betas that are not the model's it was 87 to 10 to the power of 10.
    */
-  latentRms: 100,
+  latentRms: 50,
 
   /** What a decoder makes of latents that are all equal differs by less; the plainest good picture had 131. */
   flatLevels: 4,
 
   /** Pure noise had 0.97 and more. Thin lines on white reach 1.1 as well: they have quiet cells. */
   latentRoughness: 0.93,
-  /** In levels of 255. Pure noise had 59 and more; what was as rough and showed a motif had up to 53. */
+  /** In levels of 255. Pure noise had 59 and more; what was as rough, no stronger, and showed a motif had 48. */
   cellStepLevels: 56,
   /** A cell is quiet when it differs from none of its neighbours by as much as this. */
   quietLevels: 8,
   /** Pure noise has no quiet cell. */
   quietShare: 0.05,
   /**
-   * Beyond this some schedulers overshoot: at guidance 12 pico drew castles that are as rough as noise in every
-   * figure here, and are castles.
+   * Noise that was never removed is as strong as it started, at 1.1 at most. What a scheduler makes of too high a
+   * guidance can be as rough in every figure here, and was stronger, from 1.4 on: there is a castle to be seen in it.
    */
-  noiseJudgedToGuidance: 10,
+  noiseRms: 1.3,
 } as const;

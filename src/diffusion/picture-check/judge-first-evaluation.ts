@@ -1,6 +1,6 @@
 import type { PredictionType } from '../../kernel/manifest.ts';
-import { at } from '../schedulers/scheduler.ts';
 import type { GenerationPlan } from '../plan.ts';
+import { at } from '../schedulers/scheduler.ts';
 import { PICTURE_BOUNDS } from './bounds.ts';
 import type { PictureFault } from './fault.ts';
 import { noiseSlope, rootMeanSquare } from './measure-latents.ts';
@@ -25,8 +25,7 @@ const PREDICTED: Readonly<Record<PredictionType, string>> = {
  * Judges the first evaluation of a whole run before anything is made of it: whether the model was given noise of
  * the strength that it was trained on, and whether it answers what its record says. Null when nothing is wrong with
  * it, and for a run that starts below `judgedFromSigma`, where it says nothing. What the model answers is not judged
- * above `answerJudgedToGuidance`. Not for a picture that is taken up
- * again from a checkpoint. Pure; reads its arrays once.
+ * above `answerJudgedToGuidance`. Not for a picture that is taken up again from a checkpoint. Pure.
  */
 export function judgeFirstEvaluation(plan: Judged, evaluation: FirstEvaluation): PictureFault | null {
   const { evaluations } = plan.schedule;

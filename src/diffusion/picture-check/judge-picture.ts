@@ -13,21 +13,18 @@ export interface FinishedPicture {
   readonly pixels: Pixels;
 }
 
-/**
- * Judges a finished picture. Null when nothing is wrong with it; whether it is noise is not judged above
- * `noiseJudgedToGuidance`. Pure; expects finite latents.
- */
+/** Judges a finished picture. Null when nothing is wrong with it. Pure; expects finite latents. */
 export function judgePicture(
-  plan: Pick<GenerationPlan, 'latentShape' | 'guidance'>,
+  { latentShape }: Pick<GenerationPlan, 'latentShape'>,
   { latents, pixels }: FinishedPicture,
 ): PictureFault | null {
-  const fault = judgeStrength(latents) ?? judgeRange(pixels);
-  if (fault || plan.guidance.scale > PICTURE_BOUNDS.noiseJudgedToGuidance) return fault;
-  return judgeNoise(plan.latentShape, { latents, pixels });
+  const strength = rootMeanSquare(latents);
+  const fault = judgeStrength(strength) ?? judgeRange(pixels);
+  if (fault || strength >= PICTURE_BOUNDS.noiseRms) return fault;
+  return judgeNoise(latentShape, { latents, pixels });
 }
 
-function judgeStrength(latents: Float32Array): PictureFault | null {
-  const seen = rootMeanSquare(latents);
+function judgeStrength(seen: number): PictureFault | null {
   if (seen < PICTURE_BOUNDS.latentRms) return null;
   const message = `What was drawn is ${seen.toPrecision(2)} times as strong as a picture. It was not charged.`;
   return { code: 'OUTPUT_IS_NOISE', kind: 'SATURATED', seen, message };

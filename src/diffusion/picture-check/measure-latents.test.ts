@@ -4,14 +4,14 @@ import { torchNormal } from '../noise/torch-normal.ts';
 import type { LatentShape } from './measure-latents.ts';
 import { noiseSlope, rootMeanSquare, roughnessOf } from './measure-latents.ts';
 
-const SHAPE: LatentShape = [4, 16, 12];
-const SIZE = 4 * 16 * 12;
+const SHAPE: LatentShape = [4, 32, 24];
+const SIZE = 4 * 32 * 24;
 const seeds = fc.bigInt({ min: 0n, max: 2n ** 32n - 1n });
 const gains = fc.double({ min: 0.1, max: 50, noNaN: true });
 const offsets = fc.double({ min: -20, max: 20, noNaN: true });
 
 /** Rises evenly over each channel, and differs from one to the next. */
-const slope = Float32Array.from({ length: SIZE }, (_, k) => (k % (16 * 12)) / 20 + Math.floor(k / (16 * 12)));
+const slope = Float32Array.from({ length: SIZE }, (_, k) => (k % (32 * 24)) / 20 + Math.floor(k / (32 * 24)));
 
 describe('roughness', () => {
   it('is about 1 for white noise and near 0 for a slope', () => {
@@ -29,7 +29,7 @@ describe('roughness', () => {
     fc.assert(
       fc.property(seeds, gains, offsets, (seed, gain, offset) => {
         const noise = torchNormal(seed, SIZE);
-        const moved = noise.map((value, k) => gain * value + offset * Math.floor(k / (16 * 12)));
+        const moved = noise.map((value, k) => gain * value + offset * Math.floor(k / (32 * 24)));
         expect(roughnessOf(moved, SHAPE)).toBeCloseTo(roughnessOf(noise, SHAPE), 3);
       }),
     );
@@ -46,7 +46,7 @@ describe('the slope of noise', () => {
     fc.assert(
       fc.property(seeds, fc.double({ min: -3, max: 3, noNaN: true }), offsets, (seed, factor, offset) => {
         const input = torchNormal(seed, SIZE);
-        const output = input.map((value, k) => factor * value + offset * Math.floor(k / (16 * 12)));
+        const output = input.map((value, k) => factor * value + offset * Math.floor(k / (32 * 24)));
         expect(noiseSlope(input, output, SHAPE)).toBeCloseTo(factor, 3);
       }),
     );
