@@ -153,10 +153,10 @@ describe('what waits for the fleet', () => {
     const before = (await load()).evaluationsAhead;
     const ofC = (change: string) => admin.query(`update job set ${change} where tenant_id like 'ten_CCC%'`);
 
-    await ofC(`recipe = '{"settings": {"imageCount": 4}}', step = 3`);
+    await ofC('image_count = 4, step = 3');
     expect((await load()).evaluationsAhead - before).toBe((8 - 3) * 4 - 8);
     expect((await load('system')).evaluationsAhead).toBe((await load()).evaluationsAhead);
-    await ofC(`recipe = '{"settings": {"imageCount": "many"}}', step = 0`);
+    await ofC('image_count = 1, step = 0');
     expect((await load()).evaluationsAhead).toBe(before);
     await ofC(`state = 'CANCELLED', finished_at = now()`);
     expect((await load()).evaluationsAhead).toBe(before - 8);

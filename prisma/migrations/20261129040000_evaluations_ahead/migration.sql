@@ -1,11 +1,12 @@
--- How much work waits, over all tenants: what a quote's time is worked out from. The app sees the jobs of one tenant
--- at most, so the sum comes from a function that runs as the owner and tells nothing else. A damaged recipe counts as
--- one picture, as it does where jobs are claimed.
+-- How much work waits, over all tenants: what a quote's time is worked out from. The recipe has the number of pictures
+-- too, and reading it there took 45 us a job, 4.5 s for a queue of 100,000. A job of before counts as one picture.
+alter table job add column image_count integer not null default 1 check (image_count > 0);
+
+-- The app sees the jobs of one tenant at most, so the sum comes from a function that runs as the owner and tells
+-- nothing else.
 create function evaluations_ahead() returns bigint language sql stable security definer set search_path = ''
   as $$
-    select coalesce(sum(greatest(total_steps - step, 0) * case jsonb_typeof(recipe -> 'settings' -> 'imageCount')
-      when 'number' then least(greatest((recipe -> 'settings' -> 'imageCount')::numeric, 1), 1000)::bigint
-      else 1 end), 0)::bigint
+    select coalesce(sum(greatest(total_steps - step, 0)::bigint * image_count), 0)::bigint
     from public.job where state in ('QUEUED', 'RUNNING')
   $$;
 revoke execute on function evaluations_ahead() from public;

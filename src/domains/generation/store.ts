@@ -32,6 +32,7 @@ export interface NewJob {
   readonly recipe: Recipe;
   readonly metadata: readonly MetadataEntry[];
   readonly totalSteps: number;
+  readonly imageCount: number;
   readonly credits: number;
 }
 

@@ -83,6 +83,7 @@ function toNewJob({ actor, submission, jobId, choice }: ChosenSubmission, work: 
     recipe,
     metadata: submission.metadata ?? [],
     totalSteps: run.totalSteps,
+    imageCount: run.imageCount,
     credits,
   };
 }
