@@ -119,6 +119,6 @@ export const SCHEDULER_RULES: Readonly<Record<SchedulerName, SchedulerRule>> = {
     diffusersClass: 'SASolverScheduler',
     suits: 'Suits variety from a solver of higher order, with the default noise levels.',
     distillation: null,
-    steps: { min: 5, max: 50 },
+    steps: { min: 4, max: 50 },
   },
 };

@@ -34,7 +34,7 @@ const STEPS: Readonly<Record<SchedulerName, Row>> = {
   UNI_PC_MULTISTEP: { DEFAULT: [1, 5], KARRAS: [1, 3], EXPONENTIAL: [1, 3], BETA: [1, 14] },
   LCM: { DEFAULT: [1, 2], AYS: [1, 3] },
   TCD: { DEFAULT: [1, 2], AYS: [1, 3] },
-  SA_SOLVER: { DEFAULT: [1, 5], KARRAS: [4, 12], EXPONENTIAL: [4, 10], BETA: [20, 36] },
+  SA_SOLVER: { DEFAULT: [1, 4], KARRAS: [4, 12], EXPONENTIAL: [4, 10], BETA: [20, 36] },
 };
 
 /** Where `linspace`, which ends in a small last step and begins with a large one, wants more. */
@@ -49,6 +49,7 @@ const UNDER_LINSPACE: Readonly<Partial<Record<SchedulerName, Row>>> = {
   DPM_SOLVER_SDE: { BETA: [1, 11] },
   KDPM2_DISCRETE: { DEFAULT: [3, 5], KARRAS: [3, 5], EXPONENTIAL: [3, 5], BETA: [5, 11] },
   KDPM2_ANCESTRAL_DISCRETE: { DEFAULT: [4, 20], KARRAS: [4, 9], EXPONENTIAL: [4, 9], BETA: [9, 21] },
+  SA_SOLVER: { DEFAULT: [1, 5] },
 };
 
 // Cut into a single part, `leading` and `linspace` give the lowest timestep, where the model takes the noise that a run
