@@ -17,7 +17,7 @@ export interface SchedulerRule {
   readonly steps: UsefulSteps;
 }
 
-/** One row per scheduler. The fewest useful steps are those from which `STEP_BOUNDS` has no warning with DEFAULT. */
+/** One row per scheduler. The fewest useful steps are those from which `stepBounds` has no warning with DEFAULT. */
 export const SCHEDULER_RULES: Readonly<Record<SchedulerName, SchedulerRule>> = {
   DDIM: {
     diffusersClass: 'DDIMScheduler',
