@@ -47,13 +47,18 @@ function spoilPart(part: string, reply: FaultyReply, from = 1): ReplyOf {
 
 describe('a job whose picture is none', () => {
   it.each([
-    ['the model answers something else than its record says', 'OUTPUT_IS_NOISE', 'unet_cfg', 1],
-    ['the latents end many times too strong', 'OUTPUT_IS_NOISE', 'unet_cfg', 2],
-    ['the last picture has one colour', 'OUTPUT_IS_FLAT', 'vae_decoder', 1],
-  ])(
+    [
+      'the model answers something else than its record says',
+      'OUTPUT_IS_NOISE',
+      'unet_cfg',
+      'negated-output',
+      1,
+    ],
+    ['the latents end many times too strong', 'OUTPUT_IS_NOISE', 'unet_cfg', 'loud-output', 2],
+    ['the last picture has one colour', 'OUTPUT_IS_FLAT', 'vae_decoder', 'grey-output', 1],
+  ] as const)(
     'for %s ends as %s at once: not charged, nothing held or stored, its settings kept, the next job drawn',
-    async (_, code, part, from) => {
-      const reply = part === 'unet_cfg' ? 'negated-output' : 'grey-output';
+    async (_, code, part, reply, from) => {
       node.reply = spoilPart(part, reply, from);
       const input = { ...QUICK, imageCount: 2, guidanceScale: 3 };
       const { job, events } = await runJob(tenant, input);

@@ -18,6 +18,8 @@ export type FaultyReply =
   | 'nan-output'
   /** Floats with the other sign, as of a model that was trained for something else. */
   | 'negated-output'
+  /** Floats a hundred times as large, as of a model whose latents run away. */
+  | 'loud-output'
   /** The last row's bytes all alike, as of a picture that is grey. */
   | 'grey-output'
   | 'wrong-shape'
@@ -192,7 +194,9 @@ function spoilBytes(reply: FaultyReply, { shape }: TensorMetadata, bytes: Uint8A
     case 'nan-output':
       return new Uint8Array(new Float32Array(bytes.byteLength / 4).fill(Number.NaN).buffer);
     case 'negated-output':
-      return negated(bytes);
+      return multiplied(bytes, -1);
+    case 'loud-output':
+      return multiplied(bytes, 100);
     case 'grey-output':
       return bytes.slice().fill(128, bytes.length - bytes.length / (shape[0] ?? 1));
     default:
@@ -200,11 +204,11 @@ function spoilBytes(reply: FaultyReply, { shape }: TensorMetadata, bytes: Uint8A
   }
 }
 
-/** The bytes of the same float32 values with the other sign. */
-function negated(bytes: Uint8Array): Uint8Array {
+/** The bytes of the same float32 values, each times `factor`. */
+function multiplied(bytes: Uint8Array, factor: number): Uint8Array {
   // A copy, for its own buffer: floats begin at a multiple of four.
   const values = new Float32Array(Uint8Array.from(bytes).buffer);
-  return new Uint8Array(values.map((value) => -value).buffer);
+  return new Uint8Array(values.map((value) => factor * value).buffer);
 }
 
 function probes(behind: KserveClient | undefined): Record<string, handleUnaryCall<ModelRef, object>> {
