@@ -16,8 +16,9 @@ const outputs = Array.from({ length: EVALUATIONS_MAX }, () => drawNormal(source,
 
 /** Largest error of a step, as a share of its largest value. */
 export const STEP_TOLERANCE = 1e-4;
-// Square roots, powers and logarithms of torch and numpy are a few units in the last place apart from ours.
-const SIGMA_TOLERANCE = 4 * 2 ** -23;
+// Square roots, powers and logarithms of torch and numpy are a few units in the last place apart from ours; what two
+// kinds of processor record, up to eight after the rescaling to a zero terminal SNR.
+const SIGMA_TOLERANCE = 12 * 2 ** -23;
 // A fractional timestep is found through float32 logarithms, whose last digit is worth this much of a timestep.
 const FRACTION_TOLERANCE = 2e-4;
 // Where it is the difference of two nearly equal squares before that, it is worth ten times as much.
