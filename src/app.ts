@@ -169,9 +169,9 @@ export async function buildApp(options: AppOptions, overrides: Overrides = {}): 
 }
 
 /** Looks at the database, and makes the models known where that is for this process to do. */
-async function prepare({ options: { urls, seedUrl, bundles }, newId }: Base): Promise<void> {
+async function prepare({ options: { urls, seedUrl, bundles, logger }, newId }: Base): Promise<void> {
   await checkWalls({ urls: settingNames(seedUrl === null ? urls : { ...urls, system: seedUrl }) });
-  if (seedUrl !== null) await seedModels(seedUrl, { bundles, newId });
+  if (seedUrl !== null) await seedModels(seedUrl, { bundles, newId, logger });
 }
 
 /** What everything is made of. Whatever is opened is put on the stack, and closed in reverse order. */

@@ -7,7 +7,7 @@ import { SCHEDULER_NAMES } from './names.ts';
 import { planSchedule } from './plan-schedule.ts';
 import { READERS, SAMPLER_OPTIONS } from './sampler-options.ts';
 import { resolveSettings } from './settings.ts';
-import { validate } from './validate.ts';
+import { validate } from './validation/validate.ts';
 
 const config = readSchedulerConfig();
 const names = fc.constantFrom(...SCHEDULER_NAMES);

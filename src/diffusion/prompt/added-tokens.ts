@@ -2,9 +2,9 @@ import { BundleError } from '../bundle-error.ts';
 import type { WholeWord } from './cut-words.ts';
 
 /**
- * The words of textual inversion: those of `added_tokens_decoder` in a `tokenizer_config.json` that are not in `vocab`: what a pipeline with
- * textual inversion is saved as. The vectors of a word are tokens of their own, NAME, NAME_1, NAME_2 and so on, as
- * diffusers has them; NAME stands for all.
+ * The words of textual inversion: those of `added_tokens_decoder` in a `tokenizer_config.json` that are not in `vocab`,
+ * which is what a pipeline with textual inversion is saved as. The vectors of a word are tokens of their own, NAME,
+ * NAME_1, NAME_2 and so on, as diffusers has them; NAME stands for all.
  * Throws a `BundleError` when the field is something else.
  */
 export function parseAddedTokens(

@@ -1,14 +1,13 @@
 import { combine } from '../kernels.ts';
 import { splitLevel } from './ancestral.ts';
-import { kdpm2Levels } from './kdpm2-levels.ts';
+import { planKdpm2 } from './kdpm2-plan.ts';
 import { estimateInto } from './multistep.ts';
 import { slopeInSigmaSpace } from './prediction.ts';
 import type { Scheduler } from './scheduler.ts';
 import { at, drawOf } from './scheduler.ts';
-import { initialSigma, SIGMA_SPACE_SCHEDULES, sigmaSpace } from './sigma-space.ts';
-import { logTable, timestepOfSigma, trainingSigmas } from './sigmas.ts';
+import { SIGMA_SPACE_SCHEDULES, sigmaSpace } from './sigma-space.ts';
 import type { TwoStageEvaluation, TwoStageState } from './two-stage.ts';
-import { betweenSteps, interleave, logMidpoint, startOf } from './two-stage.ts';
+import { betweenSteps, logMidpoint, startOf } from './two-stage.ts';
 
 /**
  * DPM-Solver-2 with ancestral sampling (`KDPM2AncestralDiscreteScheduler` in diffusers, after k-diffusion's
@@ -23,22 +22,11 @@ export const kdpm2AncestralDiscrete: Scheduler<TwoStageState, TwoStageEvaluation
   predictionTypes: ['epsilon', 'v_prediction'],
   evaluationsPerStep: 2,
 
-  plan(steps, request) {
-    const levels = kdpm2Levels(steps, request);
-    const logs = logTable(trainingSigmas(request.config));
-    return {
-      predictionType: request.config.predictionType,
-      evaluations: interleave(levels, {
-        second({ sigma, next }) {
-          const middle = logMidpoint(sigma, splitLevel(sigma, next).down);
-          return { sigma: middle, timestep: timestepOfSigma(middle, logs) };
-        },
-        draws: [0, 1],
-      }),
-      finalSigma: 0,
-      initSigma: initialSigma(levels.sigmas, request.config),
-    };
-  },
+  plan: (steps, request) =>
+    planKdpm2(steps, request, {
+      middleOf: (sigma, next) => logMidpoint(sigma, splitLevel(sigma, next).down),
+      draws: [0, 1],
+    }),
 
   start: () => betweenSteps,
 

@@ -1,13 +1,12 @@
 import { combine } from '../kernels.ts';
-import { kdpm2Levels } from './kdpm2-levels.ts';
+import { planKdpm2 } from './kdpm2-plan.ts';
 import { estimateInto } from './multistep.ts';
 import { slopeInSigmaSpace } from './prediction.ts';
 import type { Scheduler } from './scheduler.ts';
 import { at } from './scheduler.ts';
-import { initialSigma, SIGMA_SPACE_SCHEDULES, sigmaSpace } from './sigma-space.ts';
-import { logTable, timestepOfSigma, trainingSigmas } from './sigmas.ts';
+import { SIGMA_SPACE_SCHEDULES, sigmaSpace } from './sigma-space.ts';
 import type { TwoStageEvaluation, TwoStageState } from './two-stage.ts';
-import { betweenSteps, interleave, logMidpoint, startOf } from './two-stage.ts';
+import { betweenSteps, logMidpoint, startOf } from './two-stage.ts';
 
 /**
  * The midpoint method on the probability-flow ODE in sigma space, the middle taken in log sigma: DPM-Solver-2
@@ -20,22 +19,7 @@ export const kdpm2Discrete: Scheduler<TwoStageState, TwoStageEvaluation> = {
   predictionTypes: ['epsilon', 'v_prediction'],
   evaluationsPerStep: 2,
 
-  plan(steps, request) {
-    const levels = kdpm2Levels(steps, request);
-    const logs = logTable(trainingSigmas(request.config));
-    return {
-      predictionType: request.config.predictionType,
-      evaluations: interleave(levels, {
-        second({ sigma, next }) {
-          const middle = logMidpoint(sigma, next);
-          return { sigma: middle, timestep: timestepOfSigma(middle, logs) };
-        },
-        draws: [0, 0],
-      }),
-      finalSigma: 0,
-      initSigma: initialSigma(levels.sigmas, request.config),
-    };
-  },
+  plan: (steps, request) => planKdpm2(steps, request, { middleOf: logMidpoint, draws: [0, 0] }),
 
   start: () => betweenSteps,
 

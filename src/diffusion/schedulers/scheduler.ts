@@ -106,6 +106,7 @@ export function at<T>(table: readonly T[], i: number): T {
 export function drawOf({ noise }: StepInput, k = 0): Float32Array {
   return at(noise, k);
 }
+
 /**
  * The last `trunc(steps * strength)` steps of a whole run of `steps`, as the image-to-image pipelines
  * of diffusers take them. Throws a `RangeError` when not even one step is left.

@@ -17,7 +17,7 @@ export interface SchedulerRule {
   readonly steps: UsefulSteps;
 }
 
-/** One row per scheduler. The fewest useful steps are those from which `STEP_BOUNDS` has no warning with DEFAULT. */
+/** One row per scheduler. The fewest useful steps are those from which `stepBounds` has no warning with DEFAULT. */
 export const SCHEDULER_RULES: Readonly<Record<SchedulerName, SchedulerRule>> = {
   DDIM: {
     diffusersClass: 'DDIMScheduler',
@@ -119,6 +119,6 @@ export const SCHEDULER_RULES: Readonly<Record<SchedulerName, SchedulerRule>> = {
     diffusersClass: 'SASolverScheduler',
     suits: 'Suits variety from a solver of higher order, with the default noise levels.',
     distillation: null,
-    steps: { min: 5, max: 50 },
+    steps: { min: 4, max: 50 },
   },
 };

@@ -1,19 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readManifest, readSchedulerConfig } from '../../test/parity/recorded.ts';
-import type { FindingCode } from './finding.ts';
-import type { SchedulerName } from './names.ts';
-import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from './names.ts';
-import { compilePlan } from './plan.ts';
-import type { SamplerOptions } from './sampler-options.ts';
-import type { Settings } from './settings.ts';
-import { resolveSettings } from './settings.ts';
+import { readManifest, readSchedulerConfig } from '../../../test/parity/recorded.ts';
+import type { Manifest } from '../../kernel/manifest.ts';
+import type { Finding, FindingCode } from './finding.ts';
+import type { SchedulerName } from '../names.ts';
+import { SCHEDULER_NAMES, SIGMA_SCHEDULES } from '../names.ts';
+import { compilePlan } from '../plan.ts';
+import type { SamplerOptions } from '../sampler-options.ts';
+import type { Settings } from '../settings.ts';
+import { resolveSettings } from '../settings.ts';
 import { validate } from './validate.ts';
 
 const manifest = readManifest();
 const schedulerConfig = readSchedulerConfig();
 const good = resolveSettings(manifest, { prompt: 'a red apple, blue background', seed: 2n });
-const check = (changes: Partial<Settings>) => validate(manifest, schedulerConfig, { ...good, ...changes });
+const check = (changes: Partial<Settings>) =>
+  validate(manifestFor(changes.scheduler), schedulerConfig, { ...good, ...changes });
+
+/** The bundle, distilled where the scheduler wants it. */
+function manifestFor(scheduler: SchedulerName | undefined): Manifest {
+  return scheduler === 'LCM' || scheduler === 'TCD' ? { ...manifest, distilledFor: [scheduler] } : manifest;
+}
+
+const errorsIn = (findings: readonly Finding[]) => findings.filter(({ severity }) => severity === 'ERROR');
 
 describe('validation', () => {
   it("finds nothing in the bundle's own defaults", () => {
@@ -65,26 +74,28 @@ describe('validation', () => {
     [{ steps: 51, scheduler: 'LCM', sigmaSchedule: 'DEFAULT' }, 'STEPS_OUT_OF_RANGE', 'steps', 'Use 50.'],
     [{ steps: 19, scheduler: 'SA_SOLVER', sigmaSchedule: 'BETA' }, 'STEPS_OUT_OF_RANGE', 'steps', 'Use 20.'],
   ])('says what is wrong and the nearest that would do: %o', (changes, code, field, fix) => {
-    const findings = check(changes);
-    expect(findings).toMatchObject([{ code, severity: 'ERROR', field: [field] }]);
+    const findings = errorsIn(check(changes));
+    expect(findings).toMatchObject([{ code, field: [field] }]);
     expect(findings[0]?.fix).toContain(fix);
   });
 
   it('refuses a scheduler that cannot run what the model predicts, and names those that can', () => {
     const predictsSample = readSchedulerConfig({ prediction_type: 'sample' });
     const settings: Settings = { ...good, scheduler: 'EULER_ANCESTRAL_DISCRETE', sigmaSchedule: 'DEFAULT' };
-    const findings = validate(manifest, predictsSample, settings);
+    const findings = validate({ ...manifest, predictionType: 'sample' }, predictsSample, settings);
     expect(findings).toMatchObject([{ code: 'PREDICTION_UNSUPPORTED', field: ['scheduler'] }]);
     expect(findings[0]?.fix).toContain('DDIM, DDPM, LMS_DISCRETE, EULER_DISCRETE, HEUN_DISCRETE');
     expect(validate(manifest, schedulerConfig, settings)).toEqual([]);
   });
 
   const checkOptions = (scheduler: SchedulerName, options: SamplerOptions, record: object = {}) =>
-    validate(
-      { ...manifest, predictionType: readSchedulerConfig(record).predictionType },
-      readSchedulerConfig(record),
-      { ...good, scheduler, sigmaSchedule: 'DEFAULT', steps: 4 },
-      options,
+    errorsIn(
+      validate(
+        { ...manifestFor(scheduler), predictionType: readSchedulerConfig(record).predictionType },
+        readSchedulerConfig(record),
+        { ...good, scheduler, sigmaSchedule: 'DEFAULT', steps: 4 },
+        options,
+      ),
     );
 
   it.each<[SchedulerName, SamplerOptions, FindingCode, string]>([
@@ -97,6 +108,9 @@ describe('validation', () => {
     ['DDPM', { timesteps: [900, 600, 600, 0] }, 'OPTION_INVALID', 'Mend'],
     ['DDPM', { timesteps: [1000, 600, 300, 0] }, 'OPTION_INVALID', 'Mend'],
     ['EULER_DISCRETE', { sigmas: [9, 5, 3, 0, 0] }, 'OPTION_INVALID', 'Mend'],
+    ['EULER_DISCRETE', { sigmas: [1e308, 5, 3, 1, 0] }, 'OPTION_INVALID', 'Mend'],
+    ['EULER_DISCRETE', { sigmas: [14, 5, 3, 2, 1] }, 'ENDS_IN_NOISE', 'Leave sigmas out'],
+    ['HEUN_DISCRETE', { timesteps: [999, 998, 1, 0] }, 'ENDS_IN_NOISE', 'Leave timesteps out'],
     ['EULER_DISCRETE', { timesteps: [9, 5, 3, 0], timestepSpacing: 'leading' }, 'OPTION_INVALID', 'Mend'],
   ])('refuses what %s does not read or cannot use: %o', (scheduler, options, code, fix) => {
     const findings = checkOptions(scheduler, options);
@@ -126,7 +140,7 @@ describe('validation', () => {
     const large = { ...manifest, nativeSize: 1024 };
     const findings = validate(large, schedulerConfig, { ...good, width: 8192, height: 1024 });
     expect(findings).toMatchObject([{ code: 'SIZE_TOO_LARGE', field: ['height'] }]);
-    expect(validate(large, schedulerConfig, { ...good, width: 8192, height: 512 })).toEqual([]);
+    expect(errorsIn(validate(large, schedulerConfig, { ...good, width: 8192, height: 512 }))).toEqual([]);
   });
 
   it('warns, and lets run, a negative prompt that guidance will not use', () => {

@@ -1,9 +1,8 @@
-import type { Finding, Subject } from './finding.ts';
-import type { SchedulerName } from './names.ts';
-import { unreadKnobs } from './plan-schedule.ts';
-import type { SamplerOptions, SchedulerKnob } from './sampler-options.ts';
-import { ALGORITHMS, READERS, SOLVER_ORDERS } from './sampler-options.ts';
-import { TIMESTEP_SPACINGS } from './schedulers/config.ts';
+import type { Finding, Problem, Subject } from './finding.ts';
+import type { SchedulerName } from '../names.ts';
+import { unreadKnobs } from '../plan-schedule.ts';
+import type { OptionDomain, SamplerOptions, SchedulerKnob } from '../sampler-options.ts';
+import { OPTION_DOMAINS, READERS, SAMPLER_OPTIONS } from '../sampler-options.ts';
 
 // With these the first evaluation divides by the signal that is left, and with a zero terminal SNR none is.
 const DIVIDE_BY_SIGNAL: ReadonlySet<SchedulerName> = new Set(['DDIM', 'DDPM', 'LCM', 'TCD']);
@@ -21,10 +20,10 @@ export function checkOptions(subject: Subject): readonly Finding[] {
 function finding(
   code: 'OPTION_UNSUPPORTED' | 'OPTION_INVALID',
   field: SchedulerKnob,
-  problem: Pick<Finding, 'message' | 'fix'>,
+  problem: Problem,
 ): Finding {
-  const path = field === 'zeroTerminalSnr' ? 'scheduler' : field;
-  return { code, severity: 'ERROR', field: [path], ...problem };
+  const path = field === 'zeroTerminalSnr' ? ['scheduler'] : ['samplerOptions', field];
+  return { code, severity: 'ERROR', field: path, ...problem };
 }
 
 function checkRead({ schedulerConfig, settings, options }: Subject): readonly Finding[] {
@@ -44,37 +43,24 @@ function checkZeroSignal({ schedulerConfig, settings: { scheduler } }: Subject):
   return [finding('OPTION_UNSUPPORTED', 'zeroTerminalSnr', { message, fix })];
 }
 
-type Bounds = readonly [min: number, max: number];
-
-const RANGES: Readonly<Record<'eta' | 'sChurn' | 'sNoise', Bounds>> = {
-  eta: [0, 1],
-  // Where a step's share of it saturates, for as many steps as there can be.
-  sChurn: [0, 1000],
-  sNoise: [0, 2],
-};
-
-const CHOICES = {
-  timestepSpacing: TIMESTEP_SPACINGS,
-  solverOrder: SOLVER_ORDERS,
-  algorithm: ALGORITHMS,
-} as const;
-
 function checkValues({ options }: Subject): readonly Finding[] {
-  const ranges = (['eta', 'sChurn', 'sNoise'] as const).flatMap((field) => {
+  return SAMPLER_OPTIONS.flatMap((field) => {
     const value = options[field];
-    const [min, max] = RANGES[field];
-    if (value === undefined || (value >= min && value <= max)) return [];
+    const domain: OptionDomain = OPTION_DOMAINS[field];
+    if (value === undefined || domain.kind === 'LIST') return [];
+    if (domain.kind === 'CHOICE') {
+      const fix = `Use one of ${domain.values.join(', ')}.`;
+      const isKnown = domain.values.some((each) => each === value);
+      return isKnown
+        ? []
+        : [finding('OPTION_INVALID', field, { message: `${field} cannot be ${value}.`, fix })];
+    }
+    const { min, max } = domain;
+    if (typeof value === 'number' && value >= min && value <= max) return [];
     const message = `${field} must be a number from ${min} to ${max}, not ${value}.`;
-    return [finding('OPTION_INVALID', field, { message, fix: `Use ${value > max ? max : min}.` })];
+    const fix = `Use ${typeof value === 'number' && value > max ? max : min}.`;
+    return [finding('OPTION_INVALID', field, { message, fix })];
   });
-  const choices = (['timestepSpacing', 'solverOrder', 'algorithm'] as const).flatMap((field) => {
-    const value = options[field];
-    const accepted: readonly (string | number)[] = CHOICES[field];
-    if (value === undefined || accepted.includes(value)) return [];
-    const message = `${field} cannot be ${value}.`;
-    return [finding('OPTION_INVALID', field, { message, fix: `Use one of ${accepted.join(', ')}.` })];
-  });
-  return [...ranges, ...choices];
 }
 
 function checkLists({ schedulerConfig, settings: { sigmaSchedule }, options }: Subject): readonly Finding[] {
@@ -90,20 +76,27 @@ function checkLists({ schedulerConfig, settings: { sigmaSchedule }, options }: S
   });
 }
 
-function listProblem(
-  field: 'timesteps' | 'sigmas',
-  options: SamplerOptions,
-  trainTimesteps: number,
-): string | null {
+/** Stands for noise alone; no model is trained beyond it, and a larger one is nothing to compute with. */
+const SIGMA_MAX = 4096;
+
+type ListField = 'timesteps' | 'sigmas';
+
+function listProblem(field: ListField, options: SamplerOptions, trainTimesteps: number): string | null {
   const list = options[field] ?? [];
   const isFalling = list.every((value, i) => i === 0 || value < (list[i - 1] ?? value));
-  if (field === 'sigmas') {
-    const isPositive = list.every((value, i) => value > 0 || (value === 0 && i === list.length - 1));
-    return isFalling && isPositive && list.length > 1 ? null : 'sigmas must fall, from above 0 to 0 or more.';
-  }
-  const isTrained = list.every((value) => Number.isInteger(value) && value >= 0 && value < trainTimesteps);
-  const isGood = isFalling && isTrained && list.length > 0;
-  return isGood
-    ? null
+  const isFine = field === 'sigmas' ? areLevels(list) : areTimesteps(list, trainTimesteps);
+  if (isFalling && isFine) return null;
+  return field === 'sigmas'
+    ? `sigmas must fall, from at most ${SIGMA_MAX} to 0 or more.`
     : `timesteps must be whole numbers that fall, from at most ${trainTimesteps - 1} to 0 or more.`;
+}
+
+function areLevels(list: readonly number[]): boolean {
+  const isLevel = (value: number, i: number) => value > 0 || (value === 0 && i === list.length - 1);
+  return list.length > 1 && list.every((value, i) => isLevel(value, i) && value <= SIGMA_MAX);
+}
+
+function areTimesteps(list: readonly number[], trainTimesteps: number): boolean {
+  const isTrained = (value: number) => Number.isInteger(value) && value >= 0 && value < trainTimesteps;
+  return list.length > 0 && list.every(isTrained);
 }

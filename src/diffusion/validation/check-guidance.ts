@@ -1,0 +1,29 @@
+import { isGuided } from '../guidance.ts';
+import { distillationsOf } from './check-distillation.ts';
+import { familyRule } from './family-rules.ts';
+import type { Finding, Subject } from './finding.ts';
+import { error, warning } from './finding.ts';
+
+/** Pictures saturate long before; the bound keeps nonsense away from the engines. */
+const GUIDANCE_MAX = 100;
+/** Distillation puts guidance into the weights; more than a little on top burns the picture. */
+const DISTILLED_GUIDANCE_MAX = 2;
+
+export function checkGuidance(subject: Subject): readonly Finding[] {
+  const { guidanceScale } = subject.settings;
+  if (guidanceScale >= 0 && guidanceScale <= GUIDANCE_MAX) return checkUsual(subject);
+  const message = `guidanceScale must be a number from 0 to ${GUIDANCE_MAX}, not ${guidanceScale}.`;
+  const fix = `Use ${guidanceScale > GUIDANCE_MAX ? GUIDANCE_MAX : 0}.`;
+  return [error('GUIDANCE_OUT_OF_RANGE', 'guidanceScale', { message, fix })];
+}
+
+function checkUsual({ manifest, settings: { guidanceScale } }: Subject): readonly Finding[] {
+  const { usualGuidanceMax, stepsMax } = familyRule(manifest.family);
+  const isDistilled = stepsMax !== null || distillationsOf(manifest).length > 0;
+  const max = isDistilled ? Math.min(usualGuidanceMax, DISTILLED_GUIDANCE_MAX) : usualGuidanceMax;
+  if (guidanceScale <= max || !isGuided(guidanceScale)) return [];
+  const message = isDistilled
+    ? `${manifest.name} has guidance in its weights; a scale of ${guidanceScale} on top of it burns the picture.`
+    : `A guidance scale of ${guidanceScale} is far beyond what ${manifest.name} is used with: colours saturate and shapes break.`;
+  return [warning('GUIDANCE_UNUSUAL', 'guidanceScale', { message, fix: `Use ${max} or less.` })];
+}
