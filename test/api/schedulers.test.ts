@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -89,6 +89,17 @@ describe('darkroom generate --scheduler', () => {
     const { jobId } = JSON.parse(host.out()) as { jobId: string };
     expect(await tenant.client.job(jobId)).toMatchObject({ state: 'SUCCEEDED', ...settled });
   });
+
+  it.each(DISTILLED)(
+    'refuses %s on a model that was not distilled, says why, and draws nothing',
+    async (name) => {
+      const before = await readdir(cwd);
+      const host = await generate('--scheduler', name, '--steps', '4', '--guidance', '1');
+      expect(host.err()).toMatch(/^scheduler: .*distilled/);
+      expect(host.exitCode).toBe(2);
+      expect(await readdir(cwd)).toEqual(before);
+    },
+  );
 });
 
 describe('schedulers', () => {
@@ -139,6 +150,29 @@ describe('schedulers', () => {
     }
     for (const steps of [0, -1, 1_001]) {
       expect((await ask(steps)).errors[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+    }
+  });
+
+  it('are told of each model with the reason where it cannot use one, which is that of a quote', async () => {
+    const { data } = await app.request(
+      tenant,
+      '{ variants { id liveVersion { schedulers { isUsable scheduler { name } findings { code message } } } } }',
+    );
+    interface Fit {
+      readonly isUsable: boolean;
+      readonly scheduler: { readonly name: string };
+      readonly findings: readonly { readonly code: string; readonly message: string }[];
+    }
+    const [variant] = (data as unknown as { variants: { id: string; liveVersion: { schedulers: Fit[] } }[] })
+      .variants;
+    const fits = variant?.liveVersion.schedulers ?? [];
+    const unusable = fits.filter(({ isUsable }) => !isUsable);
+    expect(fits).toHaveLength(17);
+    expect(unusable.map(({ scheduler }) => scheduler.name)).toEqual(DISTILLED);
+    for (const [index, scheduler] of DISTILLED.entries()) {
+      const quote = await tenant.client.quoteJob({ prompt: 'x', scheduler, steps: 4, guidanceScale: 1 });
+      const told = quote.findings.filter(({ field }) => field[0] === 'scheduler');
+      expect(told.map(({ code, message }) => ({ code, message }))).toEqual(unusable[index]?.findings);
     }
   });
 
