@@ -150,6 +150,7 @@ describe('a quote', () => {
   it('tells every finding with its severity, its field and what would do', async () => {
     const quote = await tenant.client.quoteJob({
       ...QUICK,
+      steps: 20,
       negativePrompt: 'a leaf',
       guidanceScale: 1,
       scheduler: 'DDIM',
