@@ -10,8 +10,8 @@ import { runSuite } from './vitest-suite.ts';
 
 // Two lanes, for two cores. The first goes from the narrow to the broad and is seen as it goes; the
 // processes of the second wait for each other most of the time.
-const SHOWN = ['parity', 'engines', 'db', 'api', 'train'];
-const BESIDE = ['e2e', 'chaos', 'export'];
+const SHOWN = ['parity', 'engines', 'api', 'train'];
+const BESIDE = ['e2e', 'chaos', 'db', 'export'];
 
 async function runInTurn(suites: readonly string[], show: boolean, signal: AbortSignal): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
