@@ -21,7 +21,7 @@ type NewCase = Omit<PictureCase, 'wishes' | 'bundle'> & {
 /** As many as one call of pico takes. */
 const ROWS = 8;
 
-// LCM and TCD are left out: pico is not distilled, and what they draw with it is mush.
+// LCM and TCD are left out: pico is not distilled, and is refused with them.
 const SUITABLE = SCHEDULER_NAMES.filter((name) => name !== 'LCM' && name !== 'TCD');
 const USUAL: readonly SchedulerName[] = ['DPM_SOLVER_MULTISTEP', 'EULER_ANCESTRAL_DISCRETE', 'DDIM'];
 const IN_SIGMA_SPACE: ReadonlySet<SchedulerName> = new Set([

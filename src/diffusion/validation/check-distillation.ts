@@ -14,7 +14,7 @@ export function checkDistillation({ manifest, settings: { scheduler } }: Subject
   const { distillation } = SCHEDULER_RULES[scheduler];
   const has = distillationsOf(manifest);
   if (distillation !== null && !has.includes(distillation)) {
-    const message = `${scheduler} is made for models that were distilled to draw in few steps, and ${manifest.name} was not: the picture would be mush.`;
+    const message = `${scheduler} is made for models that were distilled to draw in few steps, and ${manifest.name} was not: it would not draw what it has learnt.`;
     const fix = `Use ${has[0] ?? 'DPM_SOLVER_MULTISTEP'}, or a model that was distilled for ${distillation}.`;
     return [error('DISTILLATION_MISSING', 'scheduler', { message, fix })];
   }
