@@ -111,7 +111,7 @@ describe('validation', () => {
     ['EULER_DISCRETE', { sigmas: [1e308, 5, 3, 1, 0] }, 'OPTION_INVALID', 'Mend'],
     ['EULER_DISCRETE', { sigmas: [14, 5, 3, 2, 1] }, 'ENDS_IN_NOISE', 'Leave sigmas out'],
     ['HEUN_DISCRETE', { timesteps: [999, 998, 1, 0] }, 'ENDS_IN_NOISE', 'Leave timesteps out'],
-    ['EULER_DISCRETE', { timesteps: [9, 5, 3, 0], timestepSpacing: 'leading' }, 'OPTION_INVALID', 'Mend'],
+    ['EULER_DISCRETE', { timesteps: [9, 5, 3, 0], timestepSpacing: 'leading' }, 'OPTION_INVALID', 'Leave'],
   ])('refuses what %s does not read or cannot use: %o', (scheduler, options, code, fix) => {
     const findings = checkOptions(scheduler, options);
     expect(findings).toMatchObject([{ code, severity: 'ERROR' }]);
@@ -123,6 +123,18 @@ describe('validation', () => {
     expect(checkOptions('EULER_DISCRETE', { sigmas: [9, 5, 3, 1, 0] })).toEqual([]);
     const findings = checkOptions('DDPM', { timesteps: [900, 600, 300] });
     expect(findings).toMatchObject([{ code: 'STEPS_OUT_OF_RANGE', fix: 'Use 3.' }]);
+  });
+
+  it('says of a list beside a sigma schedule, which a model may have by default, what goes with it', () => {
+    const settings: Settings = { ...good, scheduler: 'EULER_DISCRETE', sigmaSchedule: 'KARRAS', steps: 3 };
+    const fixOf = (options: SamplerOptions) =>
+      errorsIn(validate(manifest, schedulerConfig, settings, options)).map(({ fix }) => fix);
+    expect(fixOf({ sigmas: [14, 5, 1, 0] })).toEqual([
+      'Use the sigma schedule DEFAULT, or leave sigmas out.',
+    ]);
+    expect(fixOf({ timesteps: [999, 500, 9] })).toEqual([
+      'Use the sigma schedule DEFAULT, or leave timesteps out.',
+    ]);
   });
 
   it('refuses a scheduler that cannot start from noise alone where the model was trained to', () => {
