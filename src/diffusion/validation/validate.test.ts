@@ -122,7 +122,28 @@ describe('validation', () => {
     expect(checkOptions('DDPM', { timesteps: [900, 600, 300, 0] })).toEqual([]);
     expect(checkOptions('EULER_DISCRETE', { sigmas: [9, 5, 3, 1, 0] })).toEqual([]);
     const findings = checkOptions('DDPM', { timesteps: [900, 600, 300] });
-    expect(findings).toMatchObject([{ code: 'STEPS_OUT_OF_RANGE', fix: 'Use 3.' }]);
+    expect(findings).toMatchObject([
+      { code: 'STEPS_OUT_OF_RANGE', message: 'steps must be 3, not 4.', fix: 'Use 3.' },
+    ]);
+  });
+
+  it('says of a list with no step at all that it is none, and nothing of its steps', () => {
+    const settings: Settings = { ...good, scheduler: 'EULER_DISCRETE', sigmaSchedule: 'DEFAULT', steps: 9 };
+    for (const options of [{ timesteps: [] }, { sigmas: [] }, { sigmas: [5] }]) {
+      expect(validate(manifest, schedulerConfig, settings, options)).toMatchObject([
+        { code: 'OPTION_INVALID' },
+      ]);
+    }
+  });
+
+  it('refuses a list of more steps than a run can have, whatever number is beside it', () => {
+    const sigmas = Array.from({ length: 1_501 }, (_, i) => 1_500 - i);
+    for (const steps of [1, 1_000, 1_500]) {
+      const settings: Settings = { ...good, scheduler: 'EULER_DISCRETE', sigmaSchedule: 'DEFAULT', steps };
+      expect(validate(manifest, schedulerConfig, settings, { sigmas })).toMatchObject([
+        { code: 'STEPS_OUT_OF_RANGE', fix: 'Shorten the list to 1000 steps.' },
+      ]);
+    }
   });
 
   it('says of a list beside a sigma schedule, which a model may have by default, what goes with it', () => {

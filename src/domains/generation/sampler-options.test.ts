@@ -40,7 +40,9 @@ it('no options are none, however that is said', () => {
 it('a list says how many steps there are: of levels one less, for the last is what is left', () => {
   expect(listedSteps({ timesteps: [999, 500] })).toBe(2);
   expect(listedSteps({ sigmas: [14, 3, 0] })).toBe(2);
-  expect(listedSteps({ eta: 1 })).toBeNull();
+  for (const none of [{ eta: 1 }, { timesteps: [] }, { sigmas: [] }, { sigmas: [14] }]) {
+    expect(listedSteps(none)).toBeNull();
+  }
 });
 
 it('a finding about an option points at its field of the input, and any other stays', () => {

@@ -34,9 +34,10 @@ export function settleOptions(submitted: SubmittedOptions | null | undefined): S
   return Object.fromEntries(given) as SamplerOptions;
 }
 
-/** How many steps a list of timesteps or noise levels means; null where there is none. */
+/** How many steps a list of timesteps or noise levels means; null where there is none, or none in it. */
 export function listedSteps({ timesteps, sigmas }: SamplerOptions): number | null {
-  return timesteps?.length ?? (sigmas ? sigmas.length - 1 : null);
+  const listed = timesteps?.length ?? (sigmas ? sigmas.length - 1 : 0);
+  return listed > 0 ? listed : null;
 }
 
 /** A finding with the path of the API's field: the diffusion core has options beside settings. */
