@@ -84,6 +84,15 @@ describe('darkroom generate', () => {
     });
   });
 
+  it('takes noise levels as other programs print them', async () => {
+    await using api = await startTinyApi();
+    liveThrough(api);
+    await run(hostFor(api), 'x', '--sigmas', '14.614646911621094,0.029167532920837402,1e-05,0');
+    expect(api.submitted[0]?.samplerOptions?.sigmas).toEqual([
+      14.614646911621094, 0.029167532920837402, 1e-5, 0,
+    ]);
+  });
+
   it.each([
     ['EULER_DISCRETE', { scheduler: 'EULER_DISCRETE' }],
     ['EulerAncestralDiscreteScheduler', { scheduler: 'EULER_ANCESTRAL_DISCRETE' }],
