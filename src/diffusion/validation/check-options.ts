@@ -87,8 +87,7 @@ function rivalOf(
   return { message, fix: `Use the sigma schedule DEFAULT, or leave ${field} out.` };
 }
 
-/** Stands for noise alone; no model is trained beyond it, and a larger one is nothing to compute with. */
-const SIGMA_MAX = 4096;
+const SIGMA_MAX = OPTION_DOMAINS.sigmas.max;
 
 type ListField = 'timesteps' | 'sigmas';
 
