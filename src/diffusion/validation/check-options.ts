@@ -29,9 +29,15 @@ function finding(
 function checkRead({ schedulerConfig, settings, options }: Subject): readonly Finding[] {
   const { scheduler, sigmaSchedule } = settings;
   return unreadKnobs(scheduler, { config: schedulerConfig, sigmaSchedule, options }).map((knob) => {
-    const message = `${scheduler} does not read ${knob}.`;
-    const fix = `Use one of ${READERS[knob].join(', ')}, or leave it out.`;
-    return finding('OPTION_UNSUPPORTED', knob, { message, fix });
+    const names = READERS[knob].join(', ');
+    const problem =
+      knob === 'zeroTerminalSnr'
+        ? {
+            message: `${scheduler} cannot start from noise alone, as the model was trained to.`,
+            fix: `Use one of ${names}.`,
+          }
+        : { message: `${scheduler} does not read ${knob}.`, fix: `Use one of ${names}, or leave it out.` };
+    return finding('OPTION_UNSUPPORTED', knob, problem);
   });
 }
 

@@ -162,7 +162,12 @@ describe('validation', () => {
   it('refuses a scheduler that cannot start from noise alone where the model was trained to', () => {
     const record = { rescale_betas_zero_snr: true, prediction_type: 'v_prediction' };
     expect(checkOptions('HEUN_DISCRETE', {}, record)).toMatchObject([
-      { code: 'OPTION_UNSUPPORTED', field: ['scheduler'] },
+      {
+        code: 'OPTION_UNSUPPORTED',
+        field: ['scheduler'],
+        message: expect.stringContaining('noise alone'),
+        fix: expect.stringMatching(/^Use one of DDIM, [A-Z_, ]+\.$/),
+      },
     ]);
     expect(checkOptions('DDIM', {}, record)).toEqual([]);
     expect(checkOptions('DDIM', {}, { ...record, prediction_type: 'epsilon' })).toMatchObject([
