@@ -167,10 +167,10 @@ describe('darkroom generate --quote', () => {
 
   it('says so when nothing tells how long it takes', async () => {
     await using api = await startTinyApi();
-    api.quote = { ...QUOTE, credits: 1, etaMs: null };
+    api.quote = { ...QUOTE, evaluationsPerPicture: 1, credits: 1, etaMs: null };
     const host = hostFor(api);
     await run(host, 'x', '--quote');
-    expect(host.out()).toBe('25 evaluations a picture, 1 credit; when, nothing tells yet\n');
+    expect(host.out()).toBe('1 evaluation a picture, 1 credit; when, nothing tells yet\n');
   });
 
   it('prints all of it as one line of JSON, and what is refused as a submit does', async () => {
