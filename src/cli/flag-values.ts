@@ -29,8 +29,9 @@ export function parseWhole(text: string): number {
   return Number(text);
 }
 
+/** As many digits as a number is printed with, and its exponent: lists of noise levels are pasted from elsewhere. */
 export function parseDecimal(text: string): number {
-  if (!/^-?\d{1,10}(?:\.\d{1,10})?$/.test(text))
+  if (!/^-?\d{1,10}(?:\.\d{1,20})?(?:e[+-]?\d{1,2})?$/i.test(text))
     throw new InvalidArgumentError('It is a number, such as 7.5.');
   return Number(text);
 }

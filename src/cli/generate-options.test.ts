@@ -84,6 +84,15 @@ describe('darkroom generate', () => {
     });
   });
 
+  it('takes noise levels as other programs print them', async () => {
+    await using api = await startTinyApi();
+    liveThrough(api);
+    await run(hostFor(api), 'x', '--sigmas', '14.614646911621094,0.029167532920837402,1e-05,0');
+    expect(api.submitted[0]?.samplerOptions?.sigmas).toEqual([
+      14.614646911621094, 0.029167532920837402, 1e-5, 0,
+    ]);
+  });
+
   it.each([
     ['EULER_DISCRETE', { scheduler: 'EULER_DISCRETE' }],
     ['EulerAncestralDiscreteScheduler', { scheduler: 'EULER_ANCESTRAL_DISCRETE' }],
@@ -158,10 +167,10 @@ describe('darkroom generate --quote', () => {
 
   it('says so when nothing tells how long it takes', async () => {
     await using api = await startTinyApi();
-    api.quote = { ...QUOTE, credits: 1, etaMs: null };
+    api.quote = { ...QUOTE, evaluationsPerPicture: 1, credits: 1, etaMs: null };
     const host = hostFor(api);
     await run(host, 'x', '--quote');
-    expect(host.out()).toBe('25 evaluations a picture, 1 credit; when, nothing tells yet\n');
+    expect(host.out()).toBe('1 evaluation a picture, 1 credit; when, nothing tells yet\n');
   });
 
   it('prints all of it as one line of JSON, and what is refused as a submit does', async () => {

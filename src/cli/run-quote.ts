@@ -28,8 +28,12 @@ export async function runQuote(
 }
 
 function describe({ evaluationsPerPicture, credits, etaMs }: JobQuote): string {
-  const price = `${evaluationsPerPicture} evaluations a picture, ${credits} ${credits === 1 ? 'credit' : 'credits'}`;
+  const price = `${count(evaluationsPerPicture, 'evaluation')} a picture, ${count(credits, 'credit')}`;
   return etaMs === null
     ? `${price}; when, nothing tells yet`
     : `${price}, in about ${(etaMs / 1_000).toFixed(1)} s`;
+}
+
+function count(number: number | null, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -40,6 +40,13 @@ describe('what is told of a scheduler', () => {
         default: 'dpmsolver++',
       },
     ]);
+    expect(describeScheduler('EULER_DISCRETE').options).toContainEqual({
+      name: 'sigmas',
+      isList: true,
+      min: 0,
+      max: 4096,
+      default: null,
+    });
     for (const name of SCHEDULER_NAMES) {
       const told = describeScheduler(name).options.map((option) => option.name);
       expect(told).toEqual(SAMPLER_OPTIONS.filter((option) => READERS[option].includes(name)));

@@ -108,7 +108,7 @@ function describeOption(name: SamplerOption): OptionDescription {
     case 'RANGE':
       return { name, isList: false, min: domain.min, max: domain.max, default: domain.default };
     case 'LIST':
-      return { name, isList: true, min: domain.min, default: null };
+      return { name, isList: true, min: domain.min, ...(domain.max && { max: domain.max }), default: null };
   }
 }
 

@@ -35,6 +35,7 @@ export type OptionDomain =
       /** Null where the model's record decides. */
       readonly default: string | number | null;
     }
+  /** The most is null where the model's record decides. */
   | { readonly kind: 'LIST'; readonly min: number; readonly max: number | null };
 
 /** Every option: what validation accepts, what schedulers take when it is left out, and what is told of it. */
@@ -42,7 +43,8 @@ export const OPTION_DOMAINS = {
   timestepSpacing: { kind: 'CHOICE', values: TIMESTEP_SPACINGS, default: null },
   // The largest is the last training timestep, which the model's record says.
   timesteps: { kind: 'LIST', min: 0, max: null },
-  sigmas: { kind: 'LIST', min: 0, max: null },
+  // The largest stands for noise alone; no model is trained beyond it, and a larger one is nothing to compute with.
+  sigmas: { kind: 'LIST', min: 0, max: 4096 },
   eta: { kind: 'RANGE', min: 0, max: 1, default: 0 },
   // The largest is where a step's share of it saturates, for as many steps as there can be.
   sChurn: { kind: 'RANGE', min: 0, max: 1000, default: 0 },

@@ -81,15 +81,17 @@ describe('the HTTP door lets in', () => {
       jobs(first: 100) { nodes { id state variantId prompt negativePrompt width height steps guidanceScale scheduler
         promptTokens promptIsTruncated negativePromptTokens negativePromptIsTruncated sigmaSchedule clipSkip seed imageCount previewEverySteps outputFormat metadata { key value } step totalSteps createdAt
         startedAt finishedAt error { code message } credits
+        samplerOptions { ...Options } findings { code severity field message fix }
         images { id url urlExpiresAt thumbnailUrl width height seed sha256 pixelSha256 }
         events { sequence at type step totalSteps preview image { id url } error { code message } } }
         pageInfo { hasNextPage endCursor } }
       viewer { plan { name queuedJobsMax megapixelsMax stepsMax } tenant { id name state createdAt } key { id prefix last4 environment permissions createdAt } balanceCredits }
       variants { id name family visibility createdAt liveVersion { id number digest nativeSize sizeMultiple tokensMax clipSkips
-        defaults { scheduler sigmaSchedule steps guidanceScale } } } }`);
+        defaults { scheduler sigmaSchedule steps guidanceScale } } } }
+      fragment Options on SamplerOptions {
+        timestepSpacing timesteps sigmas eta sChurn sNoise solverOrder algorithm }`);
     expect(page.errors).toEqual([]);
     const more = await ask(`{
-      jobs { nodes { samplerOptions { ...Options } findings { code severity field message fix } } }
       variants { liveVersion { schedulers { isUsable findings { code severity field message fix } scheduler { name } } } }
       schedulers { name diffusersClass suits refuses sigmaSchedules isStochastic needsDistilled usefulSteps { min max }
         evaluations few: evaluations(steps: 4) options { name isList values min max default }

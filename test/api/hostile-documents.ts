@@ -7,7 +7,7 @@ const TOKENS = /more tha[nt] 1000 tokens/;
 const ALIASES = /Aliases limit of 15 exceeded/;
 const DIRECTIVES = /Directives limit of 5 exceeded/;
 const DEPTH = /depth limit of 10 exceeded/i;
-const COST = /could answer \S+ fields and 50000 are allowed/;
+const COST = /could answer \S+ fields and 60000 are allowed/;
 const INTROSPECTION = /introspection/i;
 const WIDE = 'nodes { id images { id } events { type image { id } } }';
 

@@ -29,9 +29,15 @@ function finding(
 function checkRead({ schedulerConfig, settings, options }: Subject): readonly Finding[] {
   const { scheduler, sigmaSchedule } = settings;
   return unreadKnobs(scheduler, { config: schedulerConfig, sigmaSchedule, options }).map((knob) => {
-    const message = `${scheduler} does not read ${knob}.`;
-    const fix = `Use one of ${READERS[knob].join(', ')}, or leave it out.`;
-    return finding('OPTION_UNSUPPORTED', knob, { message, fix });
+    const names = READERS[knob].join(', ');
+    const problem =
+      knob === 'zeroTerminalSnr'
+        ? {
+            message: `${scheduler} cannot start from noise alone, as the model was trained to.`,
+            fix: `Use one of ${names}.`,
+          }
+        : { message: `${scheduler} does not read ${knob}.`, fix: `Use one of ${names}, or leave it out.` };
+    return finding('OPTION_UNSUPPORTED', knob, problem);
   });
 }
 
@@ -63,32 +69,44 @@ function checkValues({ options }: Subject): readonly Finding[] {
   });
 }
 
-function checkLists({ schedulerConfig, settings: { sigmaSchedule }, options }: Subject): readonly Finding[] {
-  const lists = (['timesteps', 'sigmas'] as const).filter((field) => options[field] !== undefined);
+function checkLists(subject: Subject): readonly Finding[] {
+  const lists = (['timesteps', 'sigmas'] as const).filter((field) => subject.options[field] !== undefined);
+  const { trainTimesteps } = subject.schedulerConfig;
   return lists.flatMap((field) => {
-    const problem =
-      lists.length > 1 || sigmaSchedule !== 'DEFAULT' || options.timestepSpacing !== undefined
-        ? 'One of timesteps, sigmas, timestepSpacing and a sigma schedule says how noise is taken away.'
-        : listProblem(field, options, schedulerConfig.trainTimesteps);
-    return problem === null
-      ? []
-      : [finding('OPTION_INVALID', field, { message: problem, fix: 'Mend the list.' })];
+    const problem = rivalOf(field, subject) ?? listProblem(field, subject.options, trainTimesteps);
+    return problem === null ? [] : [finding('OPTION_INVALID', field, problem)];
   });
 }
 
-/** Stands for noise alone; no model is trained beyond it, and a larger one is nothing to compute with. */
-const SIGMA_MAX = 4096;
+/** A list is the whole answer to how noise is taken away. A model's defaults may name a curve that nobody asked for. */
+function rivalOf(
+  field: ListField,
+  { settings: { sigmaSchedule }, options: { timesteps, sigmas, timestepSpacing } }: Subject,
+): Problem | null {
+  const isTwice = timesteps !== undefined && sigmas !== undefined;
+  if (isTwice || timestepSpacing !== undefined) {
+    const message = 'One of timesteps, sigmas and timestepSpacing says how noise is taken away.';
+    return { message, fix: 'Leave the others out.' };
+  }
+  if (sigmaSchedule === 'DEFAULT') return null;
+  const message = `${field} say how noise is taken away, and so does the sigma schedule ${sigmaSchedule}.`;
+  return { message, fix: `Use the sigma schedule DEFAULT, or leave ${field} out.` };
+}
+
+const SIGMA_MAX = OPTION_DOMAINS.sigmas.max;
 
 type ListField = 'timesteps' | 'sigmas';
 
-function listProblem(field: ListField, options: SamplerOptions, trainTimesteps: number): string | null {
+function listProblem(field: ListField, options: SamplerOptions, trainTimesteps: number): Problem | null {
   const list = options[field] ?? [];
   const isFalling = list.every((value, i) => i === 0 || value < (list[i - 1] ?? value));
   const isFine = field === 'sigmas' ? areLevels(list) : areTimesteps(list, trainTimesteps);
   if (isFalling && isFine) return null;
-  return field === 'sigmas'
-    ? `sigmas must fall, from at most ${SIGMA_MAX} to 0 or more.`
-    : `timesteps must be whole numbers that fall, from at most ${trainTimesteps - 1} to 0 or more.`;
+  const message =
+    field === 'sigmas'
+      ? `sigmas must fall, from at most ${SIGMA_MAX} to 0 or more.`
+      : `timesteps must be whole numbers that fall, from at most ${trainTimesteps - 1} to 0 or more.`;
+  return { message, fix: 'Mend the list.' };
 }
 
 function areLevels(list: readonly number[]): boolean {

@@ -16,9 +16,15 @@ export function checkSteps(subject: Subject): readonly Finding[] {
   const { settings, options, schedulerConfig } = subject;
   const { scheduler, sigmaSchedule, steps } = settings;
   const { min, max } = stepRange(scheduler, { config: schedulerConfig, sigmaSchedule, options });
-  const range = { min, max: Math.min(STEPS_MAX, max, distilledMax(subject)) };
-  const wrong = checkWhole('STEPS_OUT_OF_RANGE', 'steps', { value: steps, ...range });
+  const most = Math.min(STEPS_MAX, max, distilledMax(subject));
+  if (min > most && (options.timesteps ?? options.sigmas)) return [listTooLong(min, most)];
+  const wrong = checkWhole('STEPS_OUT_OF_RANGE', 'steps', { value: steps, min, max: most });
   return wrong.length > 0 ? wrong : [...checkLeft(subject), ...checkUseful(subject), ...checkIdle(subject)];
+}
+
+function listTooLong(listed: number, most: number): Finding {
+  const message = `The list is one of ${listed} steps; a run has at most ${most}.`;
+  return error('STEPS_OUT_OF_RANGE', 'steps', { message, fix: `Shorten the list to ${most} steps.` });
 }
 
 /** A whole number of a range, or the finding that says so. */
@@ -29,7 +35,8 @@ export function checkWhole(
 ): readonly Finding[] {
   if (Number.isInteger(value) && value >= min && value <= max) return [];
   const nearest = Math.min(Math.max(Math.round(value) || 1, min), max);
-  const message = `${field} must be a whole number from ${min} to ${max}, not ${value}.`;
+  const range = min === max ? `${min}` : `a whole number from ${min} to ${max}`;
+  const message = `${field} must be ${range}, not ${value}.`;
   return [error(code, field, { message, fix: `Use ${nearest}.` })];
 }
 

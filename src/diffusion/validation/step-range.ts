@@ -16,7 +16,8 @@ export interface StepRange {
 export function stepRange(name: SchedulerName, request: PlanRequest): StepRange {
   const { timesteps, sigmas } = request.options ?? {};
   const listed = timesteps?.length ?? (sigmas && sigmas.length - 1);
-  if (listed !== undefined) return { min: listed, max: listed };
+  // A list with no step at all is refused as a list, and says nothing of steps.
+  if (listed !== undefined && listed > 0) return { min: listed, max: listed };
   const { refused } = boundsOf(name, request);
   const max = schedulerOf(name).stepsMax(withSpacing(request));
   return { min: refused, max: request.sigmaSchedule === 'AYS' ? Math.min(max, ALIGNED_STEPS_MAX) : max };

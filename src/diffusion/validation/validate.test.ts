@@ -111,10 +111,11 @@ describe('validation', () => {
     ['EULER_DISCRETE', { sigmas: [1e308, 5, 3, 1, 0] }, 'OPTION_INVALID', 'Mend'],
     ['EULER_DISCRETE', { sigmas: [14, 5, 3, 2, 1] }, 'ENDS_IN_NOISE', 'Leave sigmas out'],
     ['HEUN_DISCRETE', { timesteps: [999, 998, 1, 0] }, 'ENDS_IN_NOISE', 'Leave timesteps out'],
-    ['EULER_DISCRETE', { timesteps: [9, 5, 3, 0], timestepSpacing: 'leading' }, 'OPTION_INVALID', 'Mend'],
+    ['EULER_DISCRETE', { timesteps: [9, 5, 3, 0], timestepSpacing: 'leading' }, 'OPTION_INVALID', 'Leave'],
   ])('refuses what %s does not read or cannot use: %o', (scheduler, options, code, fix) => {
     const findings = checkOptions(scheduler, options);
-    expect(findings).toMatchObject([{ code, severity: 'ERROR' }]);
+    const [option] = Object.keys(options);
+    expect(findings).toMatchObject([{ code, severity: 'ERROR', field: ['samplerOptions', option] }]);
     expect(findings[0]?.fix).toContain(fix);
   });
 
@@ -122,13 +123,51 @@ describe('validation', () => {
     expect(checkOptions('DDPM', { timesteps: [900, 600, 300, 0] })).toEqual([]);
     expect(checkOptions('EULER_DISCRETE', { sigmas: [9, 5, 3, 1, 0] })).toEqual([]);
     const findings = checkOptions('DDPM', { timesteps: [900, 600, 300] });
-    expect(findings).toMatchObject([{ code: 'STEPS_OUT_OF_RANGE', fix: 'Use 3.' }]);
+    expect(findings).toMatchObject([
+      { code: 'STEPS_OUT_OF_RANGE', message: 'steps must be 3, not 4.', fix: 'Use 3.' },
+    ]);
+  });
+
+  it('says of a list with no step at all that it is none, and nothing of its steps', () => {
+    const settings: Settings = { ...good, scheduler: 'EULER_DISCRETE', sigmaSchedule: 'DEFAULT', steps: 9 };
+    for (const options of [{ timesteps: [] }, { sigmas: [] }, { sigmas: [5] }]) {
+      expect(validate(manifest, schedulerConfig, settings, options)).toMatchObject([
+        { code: 'OPTION_INVALID' },
+      ]);
+    }
+  });
+
+  it('refuses a list of more steps than a run can have, whatever number is beside it', () => {
+    const sigmas = Array.from({ length: 1_501 }, (_, i) => 1_500 - i);
+    for (const steps of [1, 1_000, 1_500]) {
+      const settings: Settings = { ...good, scheduler: 'EULER_DISCRETE', sigmaSchedule: 'DEFAULT', steps };
+      expect(validate(manifest, schedulerConfig, settings, { sigmas })).toMatchObject([
+        { code: 'STEPS_OUT_OF_RANGE', fix: 'Shorten the list to 1000 steps.' },
+      ]);
+    }
+  });
+
+  it('says of a list beside a sigma schedule, which a model may have by default, what goes with it', () => {
+    const settings: Settings = { ...good, scheduler: 'EULER_DISCRETE', sigmaSchedule: 'KARRAS', steps: 3 };
+    const fixOf = (options: SamplerOptions) =>
+      errorsIn(validate(manifest, schedulerConfig, settings, options)).map(({ fix }) => fix);
+    expect(fixOf({ sigmas: [14, 5, 1, 0] })).toEqual([
+      'Use the sigma schedule DEFAULT, or leave sigmas out.',
+    ]);
+    expect(fixOf({ timesteps: [999, 500, 9] })).toEqual([
+      'Use the sigma schedule DEFAULT, or leave timesteps out.',
+    ]);
   });
 
   it('refuses a scheduler that cannot start from noise alone where the model was trained to', () => {
     const record = { rescale_betas_zero_snr: true, prediction_type: 'v_prediction' };
     expect(checkOptions('HEUN_DISCRETE', {}, record)).toMatchObject([
-      { code: 'OPTION_UNSUPPORTED', field: ['scheduler'] },
+      {
+        code: 'OPTION_UNSUPPORTED',
+        field: ['scheduler'],
+        message: expect.stringContaining('noise alone'),
+        fix: expect.stringMatching(/^Use one of DDIM, [A-Z_, ]+\.$/),
+      },
     ]);
     expect(checkOptions('DDIM', {}, record)).toEqual([]);
     expect(checkOptions('DDIM', {}, { ...record, prediction_type: 'epsilon' })).toMatchObject([

@@ -10,7 +10,6 @@ import { checkPlan, checkSubmission } from './check-submission.ts';
 import type { Choice, Order } from './choose.ts';
 import type { GenerationDeps } from './deps.ts';
 import type { Recipe } from './recipe.ts';
-import { atInput } from './sampler-options.ts';
 import { countOpenJobs } from './store.ts';
 
 /** What a submission comes to. A quote and a submit both go by it, so that they cannot differ. */
@@ -43,7 +42,7 @@ export async function appraise(
   const { variant, settings } = choice;
   const { manifest, schedulerConfig } = variant.live;
   const plan = await planOf(tx, actor.tenantId);
-  const findings = validate(manifest, schedulerConfig, settings, settings.samplerOptions).map(atInput);
+  const findings = validate(manifest, schedulerConfig, settings, settings.samplerOptions);
   const impossible = checkSubmission(submission, { settings, findings });
   if (impossible.length > 0) return { plan, findings, refusals: impossible, work: null };
   // What the plan allows means nothing while the settings themselves are impossible.

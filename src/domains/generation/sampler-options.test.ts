@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { atInput, listedSteps, settleOptions, storedOptions } from './sampler-options.ts';
+import { listedSteps, settleOptions, storedOptions } from './sampler-options.ts';
 
 const list = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { maxLength: 5 });
 const options = fc.record(
@@ -40,13 +40,7 @@ it('no options are none, however that is said', () => {
 it('a list says how many steps there are: of levels one less, for the last is what is left', () => {
   expect(listedSteps({ timesteps: [999, 500] })).toBe(2);
   expect(listedSteps({ sigmas: [14, 3, 0] })).toBe(2);
-  expect(listedSteps({ eta: 1 })).toBeNull();
-});
-
-it('a finding about an option points at its field of the input, and any other stays', () => {
-  const found = { code: 'OPTION_INVALID', severity: 'ERROR', message: '', fix: '' } as const;
-  const pathOf = (...field: readonly string[]) => atInput({ ...found, field }).field;
-  expect(pathOf('eta')).toEqual(['samplerOptions', 'eta']);
-  expect(pathOf('samplerOptions', 'eta')).toEqual(['samplerOptions', 'eta']);
-  expect(pathOf('scheduler')).toEqual(['scheduler']);
+  for (const none of [{ eta: 1 }, { timesteps: [] }, { sigmas: [] }, { sigmas: [14] }]) {
+    expect(listedSteps(none)).toBeNull();
+  }
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Finding, SamplerOptions } from '../../diffusion/index.ts';
+import type { SamplerOptions } from '../../diffusion/index.ts';
 import { ALGORITHMS, SOLVER_ORDERS, TIMESTEP_SPACINGS } from '../../diffusion/index.ts';
 
 /** A submission's options, any of which may be null; an order is any number until it has been judged. */
@@ -34,13 +34,8 @@ export function settleOptions(submitted: SubmittedOptions | null | undefined): S
   return Object.fromEntries(given) as SamplerOptions;
 }
 
-/** How many steps a list of timesteps or noise levels means; null where there is none. */
+/** How many steps a list of timesteps or noise levels means; null where there is none, or none in it. */
 export function listedSteps({ timesteps, sigmas }: SamplerOptions): number | null {
-  return timesteps?.length ?? (sigmas ? sigmas.length - 1 : null);
-}
-
-/** A finding with the path of the API's field: the diffusion core has options beside settings. */
-export function atInput(finding: Finding): Finding {
-  const isOption = OPTIONS.some((option) => option === finding.field[0]);
-  return isOption ? { ...finding, field: ['samplerOptions', ...finding.field] } : finding;
+  const listed = timesteps?.length ?? (sigmas ? sigmas.length - 1 : 0);
+  return listed > 0 ? listed : null;
 }
