@@ -39,8 +39,6 @@ const QUOTE = {
   evaluationsPerPicture: 25,
   credits: 50,
   etaMs: 12_345,
-  evaluationsAhead: 100,
-  evaluationsPerSecond: 10,
   findings: [],
   userErrors: [],
 };

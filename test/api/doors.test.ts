@@ -106,7 +106,7 @@ describe('the HTTP door lets in', () => {
         chunks { tokens { id text endsWord weight } } }`);
     expect(preview.errors).toEqual([]);
     const quote = await ask(`{
-      jobQuote(input: { prompt: "a" }) { evaluationsPerPicture credits etaMs evaluationsAhead evaluationsPerSecond
+      jobQuote(input: { prompt: "a" }) { evaluationsPerPicture credits etaMs
         findings { code severity field message fix } userErrors { code field message finding } } }`);
     expect(quote.errors).toEqual([]);
     expect(page.headers.get('cache-control')).toBe('no-store');

@@ -184,8 +184,6 @@ export function createMemoryServices(): MemoryServices {
           evaluationsPerPicture: isFine ? 25 : null,
           credits: isFine ? 25 : null,
           etaMs: isFine ? 1_000 : null,
-          evaluationsAhead: isFine ? 0 : null,
-          evaluationsPerSecond: isFine ? 25 : null,
           findings: isFine ? [FINDING] : [],
           refusals,
         };

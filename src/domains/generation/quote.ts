@@ -2,7 +2,6 @@ import type { Finding } from '../../diffusion/index.ts';
 import { DomainError } from '../../kernel/errors.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import { isServed } from '../fleet/index.ts';
-import type { FleetLoad } from '../operations/index.ts';
 import { readLoad } from '../operations/index.ts';
 import type { Actor } from '../tenancy/index.ts';
 import { requirePermission } from '../tenancy/index.ts';
@@ -17,12 +16,11 @@ import type { JobSubmission } from './job.ts';
 export interface JobQuote {
   readonly evaluationsPerPicture: number | null;
   readonly credits: number | null;
-  /** From now until its pictures are drawn; null when nothing tells how fast that goes. */
+  /**
+   * From now until its pictures are drawn, of two digits: a tenant is not to read the others' work off it. Null when
+   * nothing tells how fast that goes.
+   */
   readonly etaMs: number | null;
-  /** U-Net evaluations that open jobs of all tenants still have to do. */
-  readonly evaluationsAhead: number | null;
-  /** U-Net evaluations that the dispatchers together do in a second of work; null where none has done any. */
-  readonly evaluationsPerSecond: number | null;
   readonly findings: readonly Finding[];
   /** What a submit would be refused for. */
   readonly refusals: readonly DomainError[];
@@ -48,7 +46,7 @@ export async function quote(
     return {
       evaluationsPerPicture: work.run.totalSteps,
       credits: work.credits,
-      ...(await estimate(tx, choice, work)),
+      etaMs: await estimate(tx, choice, work),
       findings,
       refusals: await withQuota(tx, actor, { ...appraisal, work }),
     };
@@ -59,8 +57,6 @@ const NOTHING = {
   evaluationsPerPicture: null,
   credits: null,
   etaMs: null,
-  evaluationsAhead: null,
-  evaluationsPerSecond: null,
 };
 
 /** No change of input helps where files are missing: then there is no quote either. */
@@ -85,12 +81,15 @@ async function estimate(
   tx: Tx,
   { variant: { name, live } }: Choice,
   { evaluations }: Work,
-): Promise<FleetLoad & Pick<JobQuote, 'etaMs'>> {
-  const load = await readLoad(tx);
-  const { evaluationsAhead, evaluationsPerSecond } = load;
-  if (!evaluationsPerSecond || !(await isServed(tx, { model: name, version: live.number }))) {
-    return { ...load, etaMs: null };
-  }
-  const etaMs = Math.ceil(((evaluationsAhead + evaluations) / evaluationsPerSecond) * 1_000);
-  return { ...load, etaMs: Math.min(etaMs, ETA_MS_MAX) };
+): Promise<number | null> {
+  const { evaluationsAhead, evaluationsPerSecond } = await readLoad(tx);
+  if (!evaluationsPerSecond || !(await isServed(tx, { model: name, version: live.number }))) return null;
+  const ms = ((evaluationsAhead + evaluations) / evaluationsPerSecond) * 1_000;
+  return Math.min(roundUp(ms), ETA_MS_MAX);
+}
+
+/** To two digits, and to whole milliseconds below ten. */
+function roundUp(ms: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(ms)) - 1);
+  return Math.ceil(ms / unit) * unit;
 }
