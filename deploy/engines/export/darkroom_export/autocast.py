@@ -75,6 +75,7 @@ class _Twins:
         self._types = types
         self._producers = {name: node for node in graph.node for name in node.output}
         self._twins: dict[str, str] = {}
+        self._taken = {*types, *self._producers}
 
     def add_product(self, node: NodeProto) -> None:
         """Adds the product in fp16, what casts its inputs before it, and the cast of its output behind it."""
@@ -83,7 +84,7 @@ class _Twins:
         product.CopyFrom(node)
         replace(product.input, inputs)
         (output,) = node.output
-        product.output[0] = self._twins[output] = _twin(output)
+        product.output[0] = self._name_twin(output)
         back = helper.make_node("Cast", [product.output[0]], [output], to=TensorProto.FLOAT)
         self.nodes += [product, back]
 
@@ -102,21 +103,27 @@ class _Twins:
     def _moved(self, node: NodeProto, source: str) -> str:
         moved = NodeProto()
         moved.CopyFrom(node)
+        # The node itself stays where something else reads it, and two of one name are refused.
+        moved.ClearField("name")
         moved.input[0] = source
-        moved.output[0] = self._twins[node.output[0]] = _twin(node.output[0])
+        moved.output[0] = self._name_twin(node.output[0])
         self.nodes.append(moved)
         return moved.output[0]
 
     def _rounded(self, name: str) -> str:
-        self._twins[name] = _twin(name)
-        self.nodes.append(helper.make_node("Cast", [name], [_twin(name)], to=TensorProto.FLOAT16))
-        return _twin(name)
+        twin = self._name_twin(name)
+        self.nodes.append(helper.make_node("Cast", [name], [twin], to=TensorProto.FLOAT16))
+        return twin
+
+    def _name_twin(self, name: str) -> str:
+        twin = f"{name}_fp16"
+        while twin in self._taken:
+            twin += "_"
+        self._taken.add(twin)
+        self._twins[name] = twin
+        return twin
 
 
 def _named(names: Iterable[str]) -> list[str]:
     """An optional input that is not given has an empty name."""
     return [name for name in names if name]
-
-
-def _twin(name: str) -> str:
-    return f"{name}_fp16"
