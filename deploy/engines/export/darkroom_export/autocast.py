@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, shape_inference
 
 from darkroom_export.bundle import Bundle
@@ -49,18 +50,28 @@ def autocast_bundle(bundle: Bundle, parts: Iterable[str], out: Path) -> dict[str
     """Writes the graphs of these parts with products in fp16 below `out`, as `unet/unet.onnx`, and says where.
 
     Weights are copied beside them, because a graph reads them from there, and onnx refuses links as an attack. Raises
-    an ExportError when `out` cannot be written.
+    an ExportError when a graph cannot be read, with nothing written, and when `out` cannot be written.
     """
+    sources = {part: (bundle.graph(part), bundle.weights(part)) for part in parts}
+    halved = {part: autocast(_read(graph)) for part, (graph, _) in sources.items()}
     try:
-        return {part: _write(bundle.graph(part), bundle.weights(part), out) for part in parts}
+        return {part: _write(halved[part], source, out) for part, source in sources.items()}
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error}") from error
 
 
-def _write(graph: Path, weights: Path, out: Path) -> Path:
+def _read(graph: Path) -> ModelProto:
+    try:
+        return onnx.load(graph, load_external_data=False)
+    except (OSError, DecodeError) as error:
+        raise ExportError(f"{graph} cannot be read: {error}") from error
+
+
+def _write(model: ModelProto, source: tuple[Path, Path], out: Path) -> Path:
+    graph, weights = source
     halved = out / graph.parent.name / graph.name
     halved.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(autocast(onnx.load(graph, load_external_data=False)), halved)
+    onnx.save(model, halved)
     beside = halved.with_name(weights.name)
     if not beside.exists():
         shutil.copyfile(weights, beside)

@@ -1,5 +1,6 @@
 """Products become fp16 and nothing else does, and the pictures are the same to the eye."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -251,3 +252,14 @@ def draw(sessions):
 def test_a_folder_that_exists_is_not_written_into(tmp_path, capsys):
     assert main(["autocast", str(PICO.folder), str(tmp_path)]) == 1
     assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [lambda graph: graph.unlink(), lambda graph: graph.write_bytes(b"no graph")])
+def test_a_graph_that_cannot_be_read_is_named_and_nothing_is_written(tmp_path, capsys, damage):
+    bundle, out = tmp_path / "bundle", tmp_path / "out"
+    shutil.copytree(PICO.folder, bundle)
+    damage(bundle / PICO.manifest["parts"]["unet_cfg"]["file"])
+
+    assert main(["autocast", str(bundle), str(out)]) == 1
+    assert "unet_cfg.onnx cannot be read" in capsys.readouterr().err
+    assert not out.exists()
