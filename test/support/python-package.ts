@@ -65,7 +65,8 @@ export function describePythonPackage(name: string, suite: PythonPackage): void 
 /** What pytest prints of all tests, whether they pass or not; its last lines name each with its result. */
 async function reportOfTests(suite: PythonPackage, signal: AbortSignal): Promise<string> {
   try {
-    return await runModule(suite, ['pytest', '-rpfE', '--continue-on-collection-errors', 'tests'], signal);
+    const options = ['-rpfE', '--color=no', '--continue-on-collection-errors'];
+    return await runModule(suite, ['pytest', ...options, 'tests'], signal);
   } catch (error) {
     return String(error);
   }

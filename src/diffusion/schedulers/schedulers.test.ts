@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PredictionType } from '../../kernel/manifest.ts';
 import { PREDICTION_TYPES } from '../../kernel/manifest.ts';
+import type { Answer } from '../guidance.ts';
+import { guidedAnswer } from '../guidance.ts';
 import type { SchedulerName } from '../names.ts';
 import { SCHEDULER_NAMES } from '../names.ts';
 import { planSchedule } from '../plan-schedule.ts';
@@ -54,7 +56,13 @@ interface Unfinished {
   readonly state: SchedulerState;
 }
 
-function start(name: SchedulerName, plan: SchedulePlan, seed: bigint): Unfinished {
+/** A run whose latents and state are replaced step by step. */
+interface Moving {
+  latents: Float32Array;
+  state: SchedulerState;
+}
+
+function start(name: SchedulerName, plan: SchedulePlan, seed: bigint): Moving {
   const latents = torchNormal(seed, SIZE).map((value) => value * plan.initSigma);
   return { latents, state: schedulerOf(name).start(plan, SIZE) };
 }
@@ -81,6 +89,9 @@ const freshNoise = (i: number, draw: number) => torchNormal(BigInt(2000 + 10 * i
 
 /** Answers of no meaning, the same for the same evaluation. */
 const noiseAt = (_: Float32Array, i: number) => torchNormal(BigInt(1000 + i), SIZE);
+
+/** One half of such an answer. */
+const halfAt = (i: number, half: number) => torchNormal(BigInt(3000 + 10 * i + half), SIZE);
 
 /** What a perfect model answers about latents that are `clean` with noise on them. */
 function answerKnowing(clean: Float32Array, type: PredictionType, level: Level) {
@@ -170,6 +181,37 @@ describe('every scheduler', () => {
           mine = denoise(name, plan, { ...mine, from: i, to: i + 1, output: noiseAt });
         }
         expect(mine.latents).toEqual(alone.latents);
+      }),
+    );
+  });
+
+  it('writes in place what it writes apart, and reads halves of guidance as what they join to', () => {
+    fc.assert(
+      fc.property(runs, stepCounts, ({ name, seed, ...request }, steps) => {
+        const plan = planSchedule(name, steps, request);
+        const scheduler = schedulerOf(name);
+        const [inPlace, apart, joined] = [
+          start(name, plan, seed),
+          start(name, plan, seed),
+          start(name, plan, seed),
+        ];
+        for (const [i, { draws }] of plan.evaluations.entries()) {
+          const halves = { uncond: halfAt(i, 0), cond: halfAt(i, 1), scale: 4 };
+          const noise = Array.from({ length: draws }, (_, draw) => freshNoise(i, draw));
+          const move = (run: Moving, output: Answer, out: Float32Array) => {
+            run.state = scheduler.step(plan, i, run.state, { latents: run.latents, output, noise }, out);
+            run.latents = out;
+          };
+          const given = structuredClone({ halves, noise });
+          move(inPlace, halves, inPlace.latents);
+          move(apart, halves, new Float32Array(SIZE).fill(Number.NaN));
+          move(joined, guidedAnswer(halves), joined.latents);
+          expect({ halves, noise }).toEqual(given);
+          expect(inPlace.latents).toEqual(apart.latents);
+          const largest = joined.latents.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+          for (const [k, value] of inPlace.latents.entries())
+            expect(Math.abs(value - (joined.latents[k] ?? 0))).toBeLessThan(1e-4 * largest);
+        }
       }),
     );
   });

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, shape_inference
 
 from darkroom_export.bundle import Bundle
@@ -49,18 +50,28 @@ def autocast_bundle(bundle: Bundle, parts: Iterable[str], out: Path) -> dict[str
     """Writes the graphs of these parts with products in fp16 below `out`, as `unet/unet.onnx`, and says where.
 
     Weights are copied beside them, because a graph reads them from there, and onnx refuses links as an attack. Raises
-    an ExportError when `out` cannot be written.
+    an ExportError when a graph cannot be read, with nothing written, and when `out` cannot be written.
     """
+    sources = {part: (bundle.graph(part), bundle.weights(part)) for part in parts}
+    halved = {part: autocast(_read(graph)) for part, (graph, _) in sources.items()}
     try:
-        return {part: _write(bundle.graph(part), bundle.weights(part), out) for part in parts}
+        return {part: _write(halved[part], source, out) for part, source in sources.items()}
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error}") from error
 
 
-def _write(graph: Path, weights: Path, out: Path) -> Path:
+def _read(graph: Path) -> ModelProto:
+    try:
+        return onnx.load(graph, load_external_data=False)
+    except (OSError, DecodeError) as error:
+        raise ExportError(f"{graph} cannot be read: {error}") from error
+
+
+def _write(model: ModelProto, source: tuple[Path, Path], out: Path) -> Path:
+    graph, weights = source
     halved = out / graph.parent.name / graph.name
     halved.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(autocast(onnx.load(graph, load_external_data=False)), halved)
+    onnx.save(model, halved)
     beside = halved.with_name(weights.name)
     if not beside.exists():
         shutil.copyfile(weights, beside)
@@ -75,6 +86,7 @@ class _Twins:
         self._types = types
         self._producers = {name: node for node in graph.node for name in node.output}
         self._twins: dict[str, str] = {}
+        self._taken = {*types, *self._producers}
 
     def add_product(self, node: NodeProto) -> None:
         """Adds the product in fp16, what casts its inputs before it, and the cast of its output behind it."""
@@ -83,7 +95,7 @@ class _Twins:
         product.CopyFrom(node)
         replace(product.input, inputs)
         (output,) = node.output
-        product.output[0] = self._twins[output] = _twin(output)
+        product.output[0] = self._name_twin(output)
         back = helper.make_node("Cast", [product.output[0]], [output], to=TensorProto.FLOAT)
         self.nodes += [product, back]
 
@@ -102,21 +114,27 @@ class _Twins:
     def _moved(self, node: NodeProto, source: str) -> str:
         moved = NodeProto()
         moved.CopyFrom(node)
+        # The node itself stays where something else reads it, and two of one name are refused.
+        moved.ClearField("name")
         moved.input[0] = source
-        moved.output[0] = self._twins[node.output[0]] = _twin(node.output[0])
+        moved.output[0] = self._name_twin(node.output[0])
         self.nodes.append(moved)
         return moved.output[0]
 
     def _rounded(self, name: str) -> str:
-        self._twins[name] = _twin(name)
-        self.nodes.append(helper.make_node("Cast", [name], [_twin(name)], to=TensorProto.FLOAT16))
-        return _twin(name)
+        twin = self._name_twin(name)
+        self.nodes.append(helper.make_node("Cast", [name], [twin], to=TensorProto.FLOAT16))
+        return twin
+
+    def _name_twin(self, name: str) -> str:
+        twin = f"{name}_fp16"
+        while twin in self._taken:
+            twin += "_"
+        self._taken.add(twin)
+        self._twins[name] = twin
+        return twin
 
 
 def _named(names: Iterable[str]) -> list[str]:
     """An optional input that is not given has an empty name."""
     return [name for name in names if name]
-
-
-def _twin(name: str) -> str:
-    return f"{name}_fp16"

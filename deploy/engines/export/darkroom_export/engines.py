@@ -30,7 +30,7 @@ _CHILD = Path(__file__).with_name("tensorrt_child.py")
 class Build:
     """What became of one graph for one compute capability.
 
-    `seconds` are of the whole build, of which capabilities that are built for together share one.
+    `plan_bytes` and `seconds` are of the whole engine, of which capabilities that are built for together share one.
     """
 
     capability: str

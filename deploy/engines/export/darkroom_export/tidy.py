@@ -6,7 +6,7 @@ longer the bytes in the safetensors file.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ def tidy(model: ModelProto) -> ModelProto:
     graph = typed.graph
     nodes = _without_casts_by_example(_without_sequences(graph), element_types(graph))
     replace(graph.node, only_read(nodes, {output.name for output in graph.output}))
-    read = {name for node in graph.node for name in node.input}
+    read = {name for node in graph.node for name in _read_by(node)}
     replace(graph.initializer, [tensor for tensor in graph.initializer if tensor.name in read])
     return typed
 
@@ -86,8 +86,16 @@ def only_read(nodes: list[NodeProto], wanted: set[str]) -> list[NodeProto]:
     for node in reversed(nodes):
         if not read.isdisjoint(node.output):
             kept.append(node)
-            read.update(node.input)
+            read.update(_read_by(node))
     return kept[::-1]
+
+
+def _read_by(node: NodeProto) -> Iterator[str]:
+    """What the node reads, and what the branches of an If or the body of a Loop read of the graph around them."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _read_by(inner)
 
 
 def element_types(graph: GraphProto) -> dict[str, int]:

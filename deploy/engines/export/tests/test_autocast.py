@@ -1,5 +1,6 @@
 """Products become fp16 and nothing else does, and the pictures are the same to the eye."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,32 @@ def test_weights_are_read_as_they_lie_and_products_hand_on_what_they_have(tmp_pa
     assert operators == ["Cast", "Transpose", "MatMul", "Identity", "Gemm", "Cast", "Softmax"]
 
 
+def test_what_products_share_with_others_stays_with_both(tmp_path):
+    """A weight that is added and moved as well, an output that is read on, and a name that a twin would have had."""
+    drawn = np.random.default_rng(0)
+    weight = numpy_helper.from_array(drawn.standard_normal((4, 4)).astype(np.float16), "w")
+    nodes = [
+        helper.make_node("Cast", ["w"], ["w32"], to=FLOAT),
+        helper.make_node("Transpose", ["w32"], ["wt"], name="turn", perm=[1, 0]),
+        helper.make_node("Relu", ["x"], ["x_fp16"]),
+        helper.make_node("MatMul", ["x", "wt"], ["y"]),
+        helper.make_node("Gemm", ["y", "w32", ""], ["a"]),
+        helper.make_node("Add", ["wt", "w32"], ["b"]),
+        helper.make_node("MatMul", ["a", "b"], ["c"]),
+        helper.make_node("Add", ["c", "x_fp16"], ["z"]),
+    ]
+    values = {"x": (FLOAT, ["B", 4])}, {"y": (FLOAT, ["B", 4]), "z": (FLOAT, ["B", 4])}
+    path = save_graph(tmp_path / "x.onnx", nodes, *values, initializers=[weight])
+    x = {"x": drawn.standard_normal((2, 4)).astype(np.float32)}
+    expected = open_session(path).run(None, x)
+
+    onnx.save(autocast(load(path)), path)
+
+    onnx.checker.check_model(path, full_check=True)
+    for got, wanted in zip(open_session(path).run(None, x), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-2, atol=1e-2 * np.abs(wanted).max())
+
+
 def test_a_product_of_mixed_types_is_left_for_the_compiler_to_refuse(tmp_path):
     mixed = load(matmul(tmp_path / "x.onnx", HALF, FLOAT))
     assert list(autocast(mixed).graph.node) == list(mixed.graph.node)
@@ -225,3 +252,14 @@ def draw(sessions):
 def test_a_folder_that_exists_is_not_written_into(tmp_path, capsys):
     assert main(["autocast", str(PICO.folder), str(tmp_path)]) == 1
     assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [lambda graph: graph.unlink(), lambda graph: graph.write_bytes(b"no graph")])
+def test_a_graph_that_cannot_be_read_is_named_and_nothing_is_written(tmp_path, capsys, damage):
+    bundle, out = tmp_path / "bundle", tmp_path / "out"
+    shutil.copytree(PICO.folder, bundle)
+    damage(bundle / PICO.manifest["parts"]["unet_cfg"]["file"])
+
+    assert main(["autocast", str(bundle), str(out)]) == 1
+    assert "unet_cfg.onnx cannot be read" in capsys.readouterr().err
+    assert not out.exists()

@@ -60,6 +60,25 @@ def test_what_nobody_reads_is_dropped_however_long_its_chain(tmp_path):
     assert not tidied.graph.initializer
 
 
+def test_what_only_a_branch_reads_is_kept(tmp_path):
+    def branch(name, operator):
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", 4])
+        return helper.make_graph([helper.make_node(operator, ["around", "w"], [name])], name, [], [output])
+
+    nodes = [
+        helper.make_node("Relu", ["x"], ["around"]),
+        helper.make_node("If", ["yes"], ["z"], then_branch=branch("then", "Add"), else_branch=branch("else", "Sub")),
+    ]
+    values = {"x": (TensorProto.FLOAT, ["B", 4])}, {"z": (TensorProto.FLOAT, ["B", 4])}
+    given = [
+        helper.make_tensor("yes", TensorProto.BOOL, [], [True]),
+        helper.make_tensor("w", TensorProto.FLOAT, [1], [2]),
+    ]
+    tidied = tidy(onnx.load(save_graph(tmp_path / "x.onnx", nodes, *values, initializers=given)))
+
+    np.testing.assert_array_equal(run(tidied)[0], ROWS + 2)
+
+
 def test_notes_about_the_source_are_gone(tmp_path):
     model = halves(tmp_path)
     model.graph.node[0].doc_string = "/home/somebody/model.py"
