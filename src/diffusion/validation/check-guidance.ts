@@ -4,16 +4,16 @@ import { familyRule } from './family-rules.ts';
 import type { Finding, Subject } from './finding.ts';
 import { error, warning } from './finding.ts';
 
-/** Pictures saturate long before; the bound keeps nonsense away from the engines. */
-const GUIDANCE_MAX = 100;
 /** Distillation puts guidance into the weights; more than a little on top burns the picture. */
 const DISTILLED_GUIDANCE_MAX = 2;
 
 export function checkGuidance(subject: Subject): readonly Finding[] {
-  const { guidanceScale } = subject.settings;
-  if (guidanceScale >= 0 && guidanceScale <= GUIDANCE_MAX) return checkUsual(subject);
-  const message = `guidanceScale must be a number from 0 to ${GUIDANCE_MAX}, not ${guidanceScale}.`;
-  const fix = `Use ${guidanceScale > GUIDANCE_MAX ? GUIDANCE_MAX : 0}.`;
+  const { manifest, settings } = subject;
+  const { guidanceScale } = settings;
+  const { guidanceMax } = familyRule(manifest.family);
+  if (guidanceScale >= 0 && guidanceScale <= guidanceMax) return checkUsual(subject);
+  const message = `guidanceScale must be a number from 0 to ${guidanceMax} with ${manifest.name}, not ${guidanceScale}.`;
+  const fix = `Use ${guidanceScale > guidanceMax ? guidanceMax : 0}.`;
   return [error('GUIDANCE_OUT_OF_RANGE', 'guidanceScale', { message, fix })];
 }
 

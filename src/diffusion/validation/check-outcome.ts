@@ -1,11 +1,11 @@
 import { planSchedule } from '../plan-schedule.ts';
-import type { SamplerOptions } from '../sampler-options.ts';
+import type { SamplerOption, SamplerOptions } from '../sampler-options.ts';
 import { SAMPLER_OPTIONS } from '../sampler-options.ts';
 import type { SchedulerConfig } from '../schedulers/config.ts';
 import { STABLE_DIFFUSION } from './family-rules.ts';
 import type { Finding, JudgedSettings, Subject } from './finding.ts';
 import type { Outcome } from './outcome.ts';
-import { judge, outcomeOf } from './outcome.ts';
+import { judge, outcomeOf, STRONG_MAX } from './outcome.ts';
 import { SCHEDULER_RULES } from './scheduler-rules.ts';
 
 /**
@@ -20,7 +20,7 @@ export function checkOutcome(subject: Subject): readonly Finding[] {
   // The answers of a distilled model are no denoiser's.
   if (SCHEDULER_RULES[scheduler].distillation !== null) return [];
   const outcome = rehearseSubject(subject);
-  const verdict = judge(outcome);
+  const verdict = judge(outcome, strongMax(asked));
   if (verdict === 'GOOD') return [];
   const [first] = asked;
   const field =
@@ -33,6 +33,10 @@ export function checkOutcome(subject: Subject): readonly Finding[] {
   const percent = Math.round(100 * outcome.strong);
   const message = `With these settings even a perfect model's picture would end off: at ${percent} % of its contrast, or with noise left in it.`;
   return [{ code: 'CONTRAST_OFF', severity: 'WARNING', field, message, fix }];
+}
+
+function strongMax(asked: readonly SamplerOption[]): number {
+  return asked.length > 0 ? STRONG_MAX.asked : STRONG_MAX.named;
 }
 
 /** Whether the tables of step counts were measured with the noise of this record. */

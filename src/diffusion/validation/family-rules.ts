@@ -19,6 +19,8 @@ export interface FamilyRule {
   /** How many times as long as wide a picture may be before that happens too. */
   readonly usualAspectMax: number;
   readonly usualGuidanceMax: number;
+  /** Beyond it what is drawn is no picture any more. */
+  readonly guidanceMax: number;
   /** What its weights are distilled for; a model may say more in its manifest. */
   readonly distilledFor: readonly Distillation[];
   /** The steps that distilled weights draw in, whatever the scheduler; null where the scheduler decides. */
@@ -52,6 +54,7 @@ const SD15: FamilyRule = {
   usualPixels: { min: 0.5, max: 2 },
   usualAspectMax: 2,
   usualGuidanceMax: 20,
+  guidanceMax: 100,
   distilledFor: [],
   stepsMax: null,
 };
@@ -98,7 +101,8 @@ export const FAMILY_RULES: Readonly<Record<string, FamilyRule>> = {
     distilledFor: ['LCM'],
     stepsMax: 8,
   },
-  PICO: { ...UNKNOWN_FAMILY, betas: BETAS },
+  // Shapes begin to tear at 15, are blotches at 30, and noise at 50.
+  PICO: { ...UNKNOWN_FAMILY, betas: BETAS, usualGuidanceMax: 12, guidanceMax: 25 },
 };
 
 /** The row of a family, or that of an unknown one. */

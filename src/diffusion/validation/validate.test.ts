@@ -53,7 +53,7 @@ describe('validation', () => {
     [{ steps: 1000, scheduler: 'EULER_DISCRETE' }, 'STEPS_OUT_OF_RANGE', 'steps', 'Use 999.'],
     [{ guidanceScale: -1 }, 'GUIDANCE_OUT_OF_RANGE', 'guidanceScale', 'Use 0.'],
     [{ guidanceScale: Number.NaN }, 'GUIDANCE_OUT_OF_RANGE', 'guidanceScale', 'Use 0.'],
-    [{ guidanceScale: Infinity }, 'GUIDANCE_OUT_OF_RANGE', 'guidanceScale', 'Use 100.'],
+    [{ guidanceScale: Infinity }, 'GUIDANCE_OUT_OF_RANGE', 'guidanceScale', 'Use 25.'],
     [{ imageCount: 0 }, 'IMAGE_COUNT_OUT_OF_RANGE', 'imageCount', 'Use 1.'],
     [{ imageCount: 9 }, 'IMAGE_COUNT_OUT_OF_RANGE', 'imageCount', 'Use 8.'],
     [{ seed: -1n }, 'SEED_OUT_OF_RANGE', 'seed', 'Use 0.'],

@@ -27,8 +27,6 @@ export interface Appraisal {
 export interface Work {
   readonly recipe: Recipe;
   readonly run: GenerationPlan;
-  /** U-Net evaluations of all its pictures. */
-  readonly evaluations: number;
   readonly credits: number;
 }
 
@@ -62,7 +60,6 @@ function price(
   return {
     recipe,
     run,
-    evaluations: run.totalSteps * settings.imageCount,
     credits: priceOf(run.costPerPicture * settings.imageCount, actor.environment),
   };
 }

@@ -80,11 +80,13 @@ async function withQuota(
 async function estimate(
   tx: Tx,
   { variant: { name, live } }: Choice,
-  { evaluations }: Work,
+  { run, recipe }: Work,
 ): Promise<number | null> {
   const { evaluationsAhead, evaluationsPerSecond } = await readLoad(tx);
   if (!evaluationsPerSecond || !(await isServed(tx, { model: name, version: live.number }))) return null;
-  const ms = ((evaluationsAhead + evaluations) / evaluationsPerSecond) * 1_000;
+  // In evaluations at the model's native size, as it is paid for: a larger picture takes longer.
+  const own = run.costPerPicture * recipe.settings.imageCount;
+  const ms = ((evaluationsAhead + own) / evaluationsPerSecond) * 1_000;
   return Math.min(roundUp(ms), ETA_MS_MAX);
 }
 
