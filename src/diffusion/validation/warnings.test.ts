@@ -23,6 +23,30 @@ function codesFor(manifest: Manifest, changes: Partial<JudgedSettings>, options:
   return validate(manifest, config, settings, options).map(({ code, severity }) => `${severity} ${code}`);
 }
 
+describe('what was looked at and showed noise', () => {
+  it.each<[string, Partial<JudgedSettings>, SamplerOptions, string[]]>([
+    ['guidance that leaves shapes whole', { guidanceScale: 12 }, {}, []],
+    ['guidance that tears them', { guidanceScale: 20 }, {}, ['WARNING GUIDANCE_UNUSUAL']],
+    ['guidance that leaves blotches', { guidanceScale: 30 }, {}, ['ERROR GUIDANCE_OUT_OF_RANGE']],
+    ['a little churn', { scheduler: 'EULER_DISCRETE' }, { sChurn: 10 }, []],
+    [
+      'all the churn there is, twice as strong',
+      { scheduler: 'EULER_DISCRETE' },
+      { sChurn: 1000, sNoise: 2 },
+      ['ERROR ENDS_IN_NOISE'],
+    ],
+    [
+      'noise twice as strong as the step takes off',
+      { scheduler: 'DPM_SOLVER_SDE', steps: 10 },
+      { sNoise: 2 },
+      ['ERROR ENDS_IN_NOISE'],
+    ],
+  ])('is refused on pico, and what showed a picture is not: %s', (_, changes, options, codes) => {
+    const sampler = changes.scheduler ? { sigmaSchedule: 'DEFAULT' as const } : {};
+    expect(codesFor(pico, { ...sampler, ...changes }, options)).toEqual(codes);
+  });
+});
+
 describe('a warning', () => {
   it.each<[string, Manifest, Partial<JudgedSettings>, FindingCode]>([
     ['half the native size', sd15, { width: 256, height: 256 }, 'SIZE_UNUSUAL'],
