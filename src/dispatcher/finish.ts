@@ -92,7 +92,7 @@ async function putBlob(run: Run, blobs: BlobStore, { key, bytes, contentType }: 
   try {
     await blobs.put(key, bytes, { contentType, signal });
   } catch (error) {
-    // A dispatcher that ends does not wait for the store. That counts against the job as little as any drain.
+    // A dispatcher that ends does not wait for the store: the job goes back to the queue, and no attempt is counted.
     if (error instanceof BlobError && run.interruption === 'STOPPING') throw new Interrupted('STOPPING');
     throw error;
   }

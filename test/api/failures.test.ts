@@ -1,13 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connectKserve } from '../../src/platform/kserve/index.ts';
 import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
 import type { FaultyNode, FaultyReply } from '../support/faulty-node.ts';
-import { startFaultyNode } from '../support/faulty-node.ts';
+import { startFaultyPico } from '../support/faulty-pico.ts';
 import { eventsOf, QUICK, runJob } from '../support/jobs.ts';
-import { startPicoNode } from '../support/node.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
 
 let stack: AsyncDisposableStack;
 let node: FaultyNode;
@@ -16,11 +13,7 @@ let tenant: TestTenant;
 
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
-  const real = stack.use(await startPicoNode());
-  const behind = stack.use(
-    connectKserve({ address: real.address, callTimeoutMs: 20_000, clock: systemClock }),
-  );
-  node = stack.use(await startFaultyNode({ behind }));
+  node = await startFaultyPico(stack);
   app = stack.use(await startApp({ nodeAddress: node.address }));
   tenant = await app.createTenant();
 });

@@ -1,14 +1,11 @@
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { connectKserve } from '../../src/platform/kserve/index.ts';
 import type { TestApp, TestTenant } from '../support/app.ts';
 import { startApp } from '../support/app.ts';
 import type { FaultyNode, FaultyReply, ReplyOf } from '../support/faulty-node.ts';
-import { startFaultyNode } from '../support/faulty-node.ts';
+import { startFaultyPico } from '../support/faulty-pico.ts';
 import { QUICK, runJob } from '../support/jobs.ts';
-import { startPicoNode } from '../support/node.ts';
 
 // The record of a model cannot be wrong on purpose here, for one that contradicts its family is not loaded. So its
 // answers are: a model that was trained for something else answers just like this.
@@ -20,11 +17,7 @@ let tenant: TestTenant;
 
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
-  const real = stack.use(await startPicoNode());
-  const behind = stack.use(
-    connectKserve({ address: real.address, callTimeoutMs: 20_000, clock: systemClock }),
-  );
-  node = stack.use(await startFaultyNode({ behind }));
+  node = await startFaultyPico(stack);
   app = stack.use(await startApp({ nodeAddress: node.address }));
   tenant = await app.createTenant();
 });

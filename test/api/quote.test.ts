@@ -249,5 +249,17 @@ describe('when it would be drawn', () => {
     expect(quote.etaMs).toBeGreaterThanOrEqual(exactMs);
     expect(quote.etaMs).toBeLessThan(exactMs * 1.1);
     expect(`${quote.etaMs}`).toMatch(/^\d\d?0*$/);
+
+    // Four times the pixels, four times the work.
+    const large = await tenant.client.quoteJob({
+      ...QUICK,
+      steps: 10,
+      imageCount: 2,
+      width: 256,
+      height: 256,
+    });
+    const largeMs = ((ahead + 80) / 50) * 1_000;
+    expect(large.etaMs).toBeGreaterThanOrEqual(largeMs);
+    expect(large.etaMs).toBeLessThan(largeMs * 1.1);
   });
 });

@@ -12,7 +12,7 @@ export interface ChunkLimits {
   readonly max: number;
 }
 
-/** How many chunks the bundle's U-Net takes: any number up to a bound, or the one that its graph was built for. */
+/** How many chunks the U-Net takes: any number up to a bound, or exactly what its graph was built for. */
 export function chunkLimits({ parts, tokensMax }: Manifest): ChunkLimits {
   const axes = Object.values(parts)
     .flatMap(({ inputs }) => inputs)

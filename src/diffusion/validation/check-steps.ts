@@ -70,7 +70,7 @@ function checkUseful(subject: Subject): readonly Finding[] {
   if (steps >= min && steps <= max) return [];
   const message =
     steps < min
-      ? `${steps} steps are few for ${scheduler} with ${sigmaSchedule}: even a perfect model's picture would end too weak, too strong or noisy.`
+      ? `${steps} ${steps === 1 ? 'step is' : 'steps are'} few for ${scheduler} with ${sigmaSchedule}: even a perfect model's picture would end too weak, too strong or noisy.`
       : `${steps} steps are more than ${scheduler} makes use of with ${subject.manifest.name}.`;
   const fix = steps < min ? `Use ${min} or more.` : `Use ${max} or fewer.`;
   return [warning('STEPS_UNUSUAL', 'steps', { message, fix })];
