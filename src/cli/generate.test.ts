@@ -191,7 +191,7 @@ describe('darkroom generate', () => {
     expect(await readdir(cwd)).toEqual([]);
   });
 
-  it('goes on after the socket was cut in the middle, and tells each step once', async () => {
+  it('says when the socket was cut in the middle, goes on, and tells each step once', async () => {
     await using api = await startTinyApi();
     api.overlap = 3;
     const host = hostFor(api);
@@ -206,6 +206,7 @@ describe('darkroom generate', () => {
     await running;
     const lines = host.err().trim().split('\n');
     const drawing = lines.filter((line) => line.startsWith('drawing'));
+    expect(lines.filter((line) => line === 'connection lost, trying again')).toHaveLength(1);
     expect(drawing).toEqual(
       [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20].map((n) => `drawing: ${n}/20 (${n * 5} %)`),
     );

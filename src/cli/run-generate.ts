@@ -83,7 +83,8 @@ async function followToEnd(id: string, { json }: GenerateOptions, deps: Generate
   const { client, stderr, signal } = deps;
   try {
     using progress = createProgress(stderr, { quiet: json });
-    for await (const event of client.followJob(id, { signal })) {
+    const onLost = () => progress.stall('connection lost, trying again');
+    for await (const event of client.followJob(id, { signal, onLost })) {
       show(progress, event);
       checkEnd(id, event);
     }

@@ -14,6 +14,8 @@ export interface FollowOptions {
   readonly after?: number | null;
   /** Ends the iteration: it then throws the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Told why whenever the connection is lost, before it is tried again. */
+  readonly onLost?: (reason: DarkroomError) => void;
 }
 
 // About ten minutes without a single event arriving: longer than a restart takes.
@@ -28,7 +30,7 @@ const TERMINAL: ReadonlySet<JobEvent['type']> = new Set(['COMPLETED', 'FAILED', 
 export async function* followJob(
   deps: SocketDeps,
   jobId: string,
-  { after = null, signal = new AbortController().signal }: FollowOptions,
+  { after = null, signal = new AbortController().signal, onLost }: FollowOptions,
 ): AsyncGenerator<JobEvent> {
   const position: Position = { last: after, isAtEnd: false };
   for (let failures = 1; ; failures++) {
@@ -38,6 +40,7 @@ export async function* followJob(
     signal.throwIfAborted();
     if (position.last !== before) failures = 1;
     if (failures > FAILURES_MAX) throw lost;
+    onLost?.(lost);
     await pause(deps.timing, { failures, lost, signal });
   }
 }
