@@ -9,7 +9,7 @@ import { createProgram } from './program.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const PAGES = globSync(['*.md', 'docs/*.md', 'deploy/**/README.md'], {
   cwd: ROOT,
-  exclude: ['**/.venv*/**'],
+  exclude: ['**/.venv*/**', '**/node_modules/**'],
 });
 const SETTING = /\b(?:DARKROOM|DATABASE|S3)_[A-Z_]*[A-Z]\b/g;
 
